@@ -1,0 +1,6 @@
+//go:build invariants || race
+
+package check
+
+// On says whether this build tests its invariants.
+const On = true
