@@ -1,0 +1,90 @@
+# Steps with a clock and a closing table, for scripts that run many checks and report once.
+# Sourced by test.sh and fuzz.sh from the module root.
+# shellcheck shell=bash
+
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+
+step_names=() step_results=() step_seconds=()
+failed_steps=0
+
+# step NAME COMMAND...: runs the command, shows what quiet lets through, remembers the result. The whole output
+# of a failed step is shown at once, so that nobody has to look for a file.
+step() {
+  local name=$1 log began status
+  shift
+  log="$logs/$(printf '%s' "$name" | tr -c 'a-zA-Z0-9\n' '_').log"
+  began=$(date +%s)
+  printf '\n== %s\n' "$name"
+  set +e
+  "$@" 2>&1 | tee "$log" | quiet
+  status=${PIPESTATUS[0]}
+  set -e
+  step_names+=("$name")
+  step_seconds+=($(($(date +%s) - began)))
+  if [ "$status" = 0 ]; then
+    step_results+=(ok)
+  else
+    step_results+=(FAILED)
+    failed_steps=$((failed_steps + 1))
+    printf -- '-- %s failed (status %s); its output without passed tests:\n' "$name" "$status"
+    grep -vE '^ *(=== (RUN|PAUSE|CONT|NAME) |--- PASS: |PASS$)' "$log" | tail -n 200
+  fi
+}
+
+# skip NAME REASON: a step this machine cannot run. Under PULSE_REQUIRE=all that is a failure.
+skip() {
+  printf '\n== %s\nskipped: %s\n' "$1" "$2"
+  step_names+=("$1")
+  step_seconds+=(0)
+  if [ "${PULSE_REQUIRE:-}" = all ]; then
+    step_results+=("FAILED (skipped: $2)")
+    failed_steps=$((failed_steps + 1))
+  else
+    step_results+=("skipped: $2")
+  fi
+}
+
+# quiet passes everything but the chatter of verbose tests: passed tests and what they logged. A skipped test keeps
+# its line and its reason.
+quiet() {
+  awk '
+    /^=== (RUN|PAUSE|CONT|NAME) / || /^ *--- PASS: / || /^PASS$/ || /\[no test files\]$/ { reason = said = 0; next }
+    /^ *--- SKIP: /             { print; fflush(); reason = 1; said = 0; next }
+    /^ +[^ ]+\.go:[0-9]+: /     { if (reason) { print; fflush() } else said = 1; reason = 0; next }
+    said && /^        /         { next }  # the rest of a logged text
+                                { reason = said = 0; print; fflush() }
+  '
+}
+
+# closing prints the table of steps and the counts over all tests, and returns 1 when anything failed.
+closing() {
+  local i passed failures skipped total=0
+  printf '\n== summary\n'
+  for i in "${!step_names[@]}"; do
+    printf '%5ss  %-34s %s\n' "${step_seconds[$i]}" "${step_names[$i]}" "${step_results[$i]}"
+    total=$((total + step_seconds[i]))
+  done
+  passed=$(count '^ *--- PASS: ')
+  failures=$(count '^ *--- FAIL: ')
+  skipped=$(count '^ *--- SKIP: ')
+  printf '%5ss  %s steps, %s failed\n' "$total" "${#step_names[@]}" "$failed_steps"
+  # A step that failed outside a test (formatting, vet, a build) counts as one failure too.
+  [ "$failures" -ge "$failed_steps" ] || failures=$failed_steps
+  printf '%s passed, %s failed, %s skipped\n' "$passed" "$failures" "$skipped"
+  [ "$failed_steps" = 0 ]
+}
+
+count() { cat "$logs"/*.log 2>/dev/null | grep -cE "$1" || true; }
+
+# fuzz DIR TARGET: one fuzz target for PULSE_FUZZ; a crasher is left in the package's testdata/fuzz.
+fuzz() { go test -vet=off -run '^$' -fuzz "^$2\$" -fuzztime "$PULSE_FUZZ" -v "./$1"; }
+
+# fuzz_all takes every fuzz function of the module as a step of its own.
+fuzz_all() {
+  local dir target
+  while read -r dir target; do
+    step "fuzz $dir $target" fuzz "$dir" "$target"
+  done < <(grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . |
+    sed -E 's|^\./(.*)/[^/]*:func (Fuzz.*)|\1 \2|' | sort -u)
+}

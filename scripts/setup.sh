@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Makes this machine able to run the Makefile's targets, and does nothing when it already is.
+#
+#   scripts/setup.sh [base] [numa] [nix]
+#
+# base: go and a C compiler (the race detector links with it). numa: an emulator for the two-node guest.
+# nix: the nix command. What is missing is installed on Debian and Ubuntu when root or passwordless sudo is there;
+# elsewhere it is named and the script ends with 1.
+set -euo pipefail
+
+min_go=1.26
+packages=()  # Debian packages to install
+missing=()   # what has no package here, or cannot be installed
+
+# want COMMAND PACKAGE...: the packages that bring a command.
+want() {
+  command -v "$1" >/dev/null 2>&1 && return
+  missing+=("$1")
+  packages+=("${@:2}")
+}
+
+check_go() {
+  if ! command -v go >/dev/null 2>&1; then
+    echo "setup: go is missing: install Go $min_go or newer from https://go.dev/dl, or use: nix develop" >&2
+    exit 1
+  fi
+  local have
+  have=$(go env GOVERSION)
+  have=${have#go}
+  if [ "$(printf '%s\n%s\n' "$min_go" "$have" | sort -V | head -n 1)" != "$min_go" ]; then
+    echo "setup: go $have is too old: Go $min_go or newer is needed (https://go.dev/dl), or use: nix develop" >&2
+    exit 1
+  fi
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+can_install() {
+  command -v apt-get >/dev/null 2>&1 || return 1
+  [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null
+}
+
+for stage in "${@:-base}"; do
+  case $stage in
+    base)
+      check_go
+      # The race detector needs cgo, cgo needs the compiler go was told to use.
+      want "$(go env CC)" gcc libc6-dev
+      ;;
+    numa)
+      want qemu-system-x86_64 qemu-system-x86
+      want dpkg-deb dpkg
+      ;;
+    nix) want nix nix-bin ;;
+    *)
+      echo "setup: no stage $stage (base, numa, nix)" >&2
+      exit 2
+      ;;
+  esac
+done
+
+[ ${#missing[@]} -gt 0 ] || exit 0
+if ! can_install; then
+  echo "setup: missing ${missing[*]}; on Debian or Ubuntu: apt-get install ${packages[*]}" >&2
+  exit 1
+fi
+echo "setup: installing ${packages[*]}"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export DEBIAN_FRONTEND=noninteractive
+if ! as_root apt-get install -y --no-install-recommends "${packages[@]}" >"$log" 2>&1; then
+  # A fresh image has no package lists; a kept one may have stale ones.
+  as_root apt-get update >>"$log" 2>&1 &&
+    as_root apt-get install -y --no-install-recommends "${packages[@]}" >>"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    exit 1
+  }
+fi
