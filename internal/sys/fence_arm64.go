@@ -1,0 +1,6 @@
+package sys
+
+// LoadFence keeps loads before it before loads after it (DMB ISHLD).
+//
+//go:noescape
+func LoadFence()
