@@ -1,0 +1,130 @@
+// The house rules of the module, each with its reason. A rule reads the tree as it lies on disk; tidy_rules_test.go
+// says how, tidy_self_test.go shows each rule a violation so that none of them can hold by being blind.
+package transport_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/alphapulse/transport"
+
+// floors gives each package, with what lies below it, its height. An import must lead to a lower floor.
+var floors = []struct {
+	path  string // relative to the module; "" is the root
+	floor int
+	why   string
+}{
+	{"internal/sys", 0, "the only package that speaks to the kernel and the CPU"},
+	{"internal/check", 0, "invariants; a leaf so that anything may assert"},
+	{"internal/narhash", 0, "the hash of the vendored tree; a leaf"},
+	{"ring", 1, "bytes in mapped memory; knows no frame"},
+	{"numa", 1, "cores, nodes, loops"},
+	{"seal/pack", 0, "compressors, met by the codec only"},
+	{"seal", 1, "frames and envelopes; knows no ring"},
+	{"tlv", 1, "protocol_v2; a leaf"},
+	{"netio", 2, "what socket workers share"},
+	{"netio/udp", 3, "a medium"},
+	{"netio/tcp", 3, "a medium"},
+	{"netio/quic", 3, "a medium"},
+	{"xdp", 3, "a medium"},
+	{"mqadapt", 2, "what adapters share"},
+	{"mqadapt/rabbitmq", 3, "a medium"},
+	{"mqadapt/kafka", 3, "a medium"},
+	{"mqadapt/redis", 3, "a medium"},
+	{"mqadapt/journal", 3, "a medium, the embedded one"},
+	{"route/topo", 2, "the topology, before any link"},
+	{"route/discover", 2, "who is there"},
+	{"route/watch", 2, "counters and health"},
+	{"route", 3, "plans, links, failover"},
+	{"route/watch/prom", 4, "metrics client; a leaf of the program"},
+	{"route/watch/otel", 4, "traces client; a leaf of the program"},
+	{"", 5, "the front door: Node, Publisher, Subscriber"},
+	{"internal/replay", 5, "captured trades as protocol_v2 messages for demo and bench"},
+	{"bench", 6, "measures everything below"},
+	{"examples", 6, "things to copy from"},
+	{"internal", 6, "what only the program and the tests use"},
+	{"cmd", 7, "the program names all"},
+}
+
+// hotWing must build and be audited alone: these packages reach no other third-party module, directly or through the module.
+var hotWing = map[string][]string{
+	"ring":      {"golang.org/x/sys"},
+	"numa":      {"golang.org/x/sys"},
+	"seal":      {"golang.org/x/sys", "golang.org/x/crypto"},
+	"netio":     {"golang.org/x/sys", "golang.org/x/crypto"},
+	"netio/udp": {"golang.org/x/sys", "golang.org/x/crypto"},
+	"xdp":       {"golang.org/x/sys", "golang.org/x/crypto", "github.com/cilium/ebpf"},
+	"tlv":       {},
+}
+
+// apart lists what must not reach what, directly or through the module. A path ending in a dot is a third-party prefix.
+var apart = []struct{ from, to, why string }{
+	{"ring", "seal", "ring knows bytes, not frames"},
+	{"seal", "ring", "seal knows frames, not rings"},
+	{"netio", "route", "media are told, they do not ask"},
+	{"xdp", "route", "media are told, they do not ask"},
+	{"mqadapt", "route", "media are told, they do not ask"},
+	{"route", "netio", "route is tested with fakes"},
+	{"route", "xdp", "route is tested with fakes"},
+	{"route", "mqadapt", "route is tested with fakes"},
+	{"", "mqadapt", "an engine links only the media it names"},
+	{"", "netio/quic", "an engine links only the media it names"},
+	{"", "route/watch/prom", "only the program links metrics clients"},
+	{"", "route/watch/otel", "only the program links trace clients"},
+	{"", "github.com/prometheus", "only the program links metrics clients"},
+	{"", "go.opentelemetry.io", "only the program links trace clients"},
+	{"", "github.com/spf13", "the command line belongs to the program"},
+}
+
+// rules is what TestTidy holds the tree to.
+var rules = []rule{
+	{"imports look down", "a cycle of ideas comes before a cycle of packages", importsLookDown},
+	{"the hot wing stands alone", "it must build and be audited without anybody else's code", hotWingStandsAlone},
+	{"wings stay apart", "each edge that is forbidden has its reason in the table", wingsStayApart},
+	{"one cellar", "unsafe, syscalls, build tags and assembly live in internal/sys, where they are looked for", oneCellar},
+	{"hot files stay cold-blooded", "no logging, formatting or wall clock where a message passes", hotFilesStayPlain},
+	{"names say something", "a package called after nothing collects everything", namesSaySomething},
+	{"files hold one idea", "past 600 lines a file holds two ideas; a page of docs past 200 is not read", filesHoldOneIdea},
+	{"packages introduce themselves", "the package comment is where a reader starts", packagesIntroduceThemselves},
+	{"exported names are documented", "an exported name is a promise; the comment is its text", exportedNamesAreDocumented},
+	{"exported types have examples", "the first use is copied from an Example that runs", exportedTypesHaveExamples},
+	{"nothing is left for later", "what is written down as missing stays missing; paths of one machine mean nothing on another", nothingLeftForLater},
+	{"docs tell the truth", "a test or a page that docs name must exist", docsTellTheTruth},
+}
+
+func TestTidy(t *testing.T) {
+	tr := readTree(t, ".")
+	for _, r := range rules {
+		t.Run(r.name, func(t *testing.T) {
+			for _, found := range r.find(tr) {
+				t.Error(found)
+			}
+			if t.Failed() {
+				t.Logf("because %s", r.why)
+			}
+		})
+	}
+}
+
+func TestModuleFilesAreTidy(t *testing.T) {
+	for _, dir := range []string{".", "tools"} {
+		if diff := tidyDiff(t, dir); diff != "" {
+			t.Errorf("%s: go.mod or go.sum is not what the imports say (make tidy):\n%s", dir, diff)
+		}
+	}
+}
+
+// tidyDiff is what "go mod tidy" would change in dir.
+func tidyDiff(t *testing.T, dir string) string {
+	t.Helper()
+	var faults strings.Builder
+	cmd := exec.Command("go", "mod", "tidy", "-diff")
+	cmd.Dir, cmd.Stderr = dir, &faults
+	diff, err := cmd.Output()
+	if err != nil && len(diff) == 0 {
+		t.Fatalf("go mod tidy: %v\n%s", err, faults.String())
+	}
+	return strings.TrimSpace(string(diff))
+}
