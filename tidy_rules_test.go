@@ -249,8 +249,9 @@ func wingsStayApart(tr *tree) (found []string) {
 	return found
 }
 
-// signalNames are what os/signal needs and os does not name; WaitStatus is how a parent learns of a kill.
-var signalNames = regexp.MustCompile(`^(SIG[A-Z0-9]+|Signal|WaitStatus)$`)
+// systemNames are words, not calls: signals, which os/signal needs and os does not name, error numbers, which errors.Is
+// recognises, and WaitStatus, from which a parent learns of a kill.
+var systemNames = regexp.MustCompile(`^(SIG[A-Z0-9]+|Signal|E[A-Z0-9]+|Errno|WaitStatus)$`)
 
 // systemSuffix matches a file name that is a build constraint by itself.
 var systemSuffix = regexp.MustCompile(`_(linux|darwin|windows|freebsd|unix|amd64|arm64|riscv64)(_test)?\.go$`)
@@ -274,7 +275,7 @@ func oneCellar(tr *tree) (found []string) {
 			}
 		}
 		eachSelector(s.syntax, func(pkg, name string, n ast.Node) {
-			if pkg == "syscall" && !signalNames.MatchString(name) {
+			if pkg == "syscall" && !systemNames.MatchString(name) {
 				found = append(found, fmt.Sprintf("%s: syscall.%s outside internal/sys", tr.at(n), name))
 			}
 		})
