@@ -45,7 +45,7 @@ func newRoot() *cobra.Command {
 			ran = true
 		},
 	}
-	root.AddCommand()
+	root.AddCommand(newBench(), newBenchPeer())
 	return root
 }
 

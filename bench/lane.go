@@ -1,0 +1,264 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/alphapulse/transport/internal/sys"
+)
+
+// A lane is one way to carry messages between the two sides. Its near side sends and keeps the clock, its far side answers or drains.
+
+// Kinds of lanes.
+const (
+	kindLine    = "line"    // two words, each on a line of its own
+	kindSlots   = "slots"   // hand-written ring of fixed slots
+	kindRing    = "ring"    // package ring
+	kindUnix    = "unix"    // stream socket
+	kindChannel = "channel" // Go channel; both ends in this process
+	kindStall   = "stall"   // no messages: both sides watch their own processor
+)
+
+// Patterns of use.
+const (
+	patternPingPong = "ping-pong" // one message there, one back, closed loop
+	patternStream   = "stream"    // as many as fit, one way
+	patternOneWay   = "one-way"   // at instants fixed beforehand
+)
+
+// laneSpec says what both sides need to open their end of a lane.
+type laneSpec struct {
+	Name    string  `json:"name"`
+	Kind    string  `json:"kind"`
+	Pattern string  `json:"pattern,omitempty"`
+	Size    int     `json:"size,omitempty"`    // payload bytes
+	Batch   int     `json:"batch,omitempty"`   // messages published at once
+	Readers int     `json:"readers,omitempty"` // cursors on the far side
+	Rate    float64 `json:"rate,omitempty"`    // open loop, messages per second
+	Offset  uint64  `json:"offset,omitempty"`  // start of the lane's area on the board
+	Path    string  `json:"path,omitempty"`    // prefix of the lane's files
+	CPU     int     `json:"cpu,omitempty"`     // the far side's processor
+}
+
+// near is the sending end of a lane.
+type near interface {
+	// run carries messages until the slice is over.
+	run(s *slice) error
+	close() error
+}
+
+// far is the answering end of a lane. serve returns once the board says stop and everything sent before has been seen.
+type far interface {
+	serve(t *turn) error
+	close() error
+}
+
+// Outcomes of a slice that ends the run.
+var (
+	// ErrPeer: the far side's process ended or answered with an error. Its last words are in the text; run again.
+	ErrPeer = errors.New("bench: the far side is gone")
+
+	// ErrSilent: the far side lives but did not answer in time, because it is stopped or starved. Run again on a quieter machine.
+	ErrSilent = errors.New("bench: the far side is silent")
+
+	// ErrCorrupt: a message arrived changed, twice, late or not at all. The lane named in the text is broken: report it.
+	ErrCorrupt = errors.New("bench: messages were not delivered as sent")
+)
+
+const (
+	patience  = 3 * time.Second // how long one side waits for the other before it calls it silent
+	lookEvery = 1 << 12         // spins between two looks at whether the other side still lives
+)
+
+// slice is one lane's turn on the near side.
+type slice struct {
+	clock *clock
+	warm  uint64 // reading from which on messages count
+	end   uint64 // reading at which sending stops
+	hard  uint64 // reading at which the far side counts as silent
+	gone  *atomic.Bool
+	hist  *hdrhistogram.Histogram
+
+	from, till uint64 // readings around the measured messages
+	ops        uint64 // messages or round trips between them
+	sent       uint64 // all messages of the slice, the warm-up's too
+	atFrom     uint64 // sent at from
+}
+
+// begin opens the slice: warm-up from now on, then measured for d.
+func (s *slice) begin(warm, d time.Duration) {
+	now := s.clock.now()
+	s.warm = now + s.clock.ticks(warm)
+	s.end = s.warm + s.clock.ticks(d)
+	s.hard = s.end + s.clock.ticks(patience)
+	s.from, s.till, s.ops, s.sent, s.atFrom = 0, 0, 0, 0, 0
+	s.hist.Reset()
+}
+
+// lap notes a round trip from one reading to another and says whether there is time for one more.
+func (s *slice) lap(t0, t1 uint64) bool {
+	s.sent++
+	if t0 < s.warm {
+		return t1 < s.end
+	}
+	if s.from == 0 {
+		s.from = t0
+	}
+	s.ops++
+	s.till = t1
+	record(s.hist, s.clock.ns(t1-t0))
+	return t1 < s.end
+}
+
+// running notes that sent messages are out at a reading and says whether there is time for more.
+func (s *slice) running(now uint64) bool {
+	if now < s.warm {
+		return true
+	}
+	if s.from == 0 {
+		s.from, s.atFrom = now, s.sent
+		return true
+	}
+	s.till, s.ops = now, s.sent-s.atFrom
+	return now < s.end
+}
+
+// look is called by a waiting loop every lookEvery spins.
+func (s *slice) look() error {
+	if s.gone.Load() {
+		return ErrPeer
+	}
+	if s.clock.now() > s.hard {
+		return ErrSilent
+	}
+	return nil
+}
+
+// perSec returns the slice's rate, or zero when it measured nothing.
+func (s *slice) perSec() float64 {
+	if s.till <= s.from {
+		return 0
+	}
+	return float64(s.ops) * 1e9 / float64(s.clock.ns(s.till-s.from))
+}
+
+// turn is one lane's turn on the far side.
+type turn struct {
+	board    board
+	clock    *clock
+	hist     *hdrhistogram.Histogram
+	messages uint64
+	bad      uint64 // messages that were not the expected one
+	lostAt   uint64 // reading at which the near side was first seen stopped with messages missing
+}
+
+// over reports whether the near side has stopped and all it sent has been seen. What is still missing a second later is lost, and the
+// near side learns it from the count.
+func (t *turn) over() bool {
+	if !t.board.stopped() {
+		return false
+	}
+	if t.messages >= t.board.sent() {
+		return true
+	}
+	now := t.clock.now()
+	if t.lostAt == 0 {
+		t.lostAt = now
+	}
+	return t.clock.ns(now-t.lostAt) > uint64(time.Second)
+}
+
+// board is the memory both sides share: a stop word, the count of sent messages, and an area for each lane that needs one.
+//
+//	0    stop: 1 while no lane runs            near side
+//	128  sent: messages of the slice           near side, before stop
+//	256  warm: reading from which they count   near side, before start
+//	4096 areas
+type board struct{ sys.Mem }
+
+const (
+	boardStop  = 0
+	boardSent  = 128
+	boardWarm  = 256
+	boardAreas = 4096
+)
+
+func (b board) stopped() bool { return b.Load64(boardStop) != 0 }
+func (b board) sent() uint64  { return b.Load64(boardSent) }
+func (b board) start()        { b.Store64(boardStop, 0) }
+
+func (b board) count(from uint64) { b.Store64(boardWarm, from) }
+
+func (b board) stop(sent uint64) {
+	b.Store64(boardSent, sent)
+	b.Store64(boardStop, 1)
+}
+
+// areaOf returns how many bytes of the board a lane needs.
+func areaOf(s laneSpec) uint64 {
+	switch s.Kind {
+	case kindLine:
+		return lineArea
+	case kindSlots:
+		return slotsArea
+	}
+	return 0
+}
+
+// place gives each lane its area and returns the board's size.
+func place(specs []laneSpec) int64 {
+	at := uint64(boardAreas)
+	for i := range specs {
+		specs[i].Offset = at
+		at += (areaOf(specs[i]) + 4095) &^ 4095
+	}
+	return int64(at)
+}
+
+// openNear opens the sending end of a lane.
+func openNear(s laneSpec, b board, seed uint64) (near, error) {
+	switch s.Kind {
+	case kindLine:
+		return newLineNear(s, b), nil
+	case kindSlots:
+		return newSlotsNear(s, b, seed)
+	case kindRing:
+		if s.Pattern == patternPingPong {
+			return newRingPing(s, seed)
+		}
+		return newRingSource(s, seed)
+	case kindUnix:
+		return newUnixNear(s, seed)
+	case kindChannel:
+		return newChannelNear(s, seed), nil
+	case kindStall:
+		return &stallNear{}, nil
+	}
+	return nil, fmt.Errorf("bench: no lane of kind %q", s.Kind)
+}
+
+// openFar opens the answering end of a lane; nil for a lane that has both ends on the near side.
+func openFar(s laneSpec, b board) (far, error) {
+	switch s.Kind {
+	case kindLine:
+		return newLineFar(s, b), nil
+	case kindSlots:
+		return newSlotsFar(s, b), nil
+	case kindRing:
+		if s.Pattern == patternPingPong {
+			return newRingPong(s)
+		}
+		return newRingSink(s)
+	case kindUnix:
+		return newUnixFar(s)
+	case kindChannel:
+		return nil, nil
+	case kindStall:
+		return &stallFar{}, nil
+	}
+	return nil, fmt.Errorf("bench: no lane of kind %q", s.Kind)
+}

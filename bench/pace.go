@@ -1,0 +1,38 @@
+package bench
+
+import "github.com/alphapulse/transport/internal/sys"
+
+// pace calls send at instants fixed beforehand, rate times a second, until the slice is over. An instant that has passed while an earlier
+// message was held up is not moved: its message leaves late and carries the instant it was meant for, so the wait is in its latency.
+func pace(s *slice, rate float64, send func(s *slice, intended uint64) error) error {
+	every := s.clock.facts.Hz / rate
+	start := s.clock.now()
+	for n := uint64(0); ; n++ {
+		intended := start + uint64(float64(n)*every)
+		now := s.clock.now()
+		for now < intended {
+			sys.Pause()
+			now = s.clock.now()
+		}
+		if err := send(s, intended); err != nil {
+			return err
+		}
+		s.sent++
+		if !s.running(now) {
+			return nil
+		}
+	}
+}
+
+// recordSince notes the time since an intended instant. Two processors' counters may disagree by a few nanoseconds: then it is zero.
+func recordSince(t *turn, intended uint64) {
+	now := t.clock.now()
+	if intended < t.board.Load64(boardWarm) {
+		return
+	}
+	var ns uint64
+	if now > intended {
+		ns = t.clock.ns(now - intended)
+	}
+	record(t.hist, ns)
+}

@@ -1,0 +1,364 @@
+package bench
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/alphapulse/transport/internal/sys"
+	"github.com/alphapulse/transport/ring"
+)
+
+// The ring lanes carry messages through package ring, with named rings in shared memory and gating readers. A payload is the message's
+// number and bytes that depend on the seed; the far side copies it out, or back, whole.
+const (
+	streamCapacity = 128 << 10 // bytes: about as many messages as the slots lane has slots, and inside a second-level cache
+	pingCapacity   = 64 << 10
+	peekAtMost     = 256
+	pongSuffix     = ".pong"
+)
+
+// ringWriter is one ring and its writer.
+type ringWriter struct {
+	ring   *ring.Ring
+	writer *ring.Writer
+}
+
+func createRing(path string, capacity int) (*ringWriter, error) {
+	r, err := ring.Create(ring.Options{Path: path, Capacity: capacity})
+	if err != nil {
+		return nil, err
+	}
+	w, err := r.Writer()
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return &ringWriter{r, w}, nil
+}
+
+// claim waits until n bytes fit.
+func (w *ringWriter) claim(s *slice, n int) ([]byte, error) {
+	for spins := 1; ; spins++ {
+		b, err := w.writer.Claim(n)
+		if err == nil || !errors.Is(err, ring.ErrFull) {
+			return b, err
+		}
+		sys.Pause()
+		if spins%lookEvery == 0 {
+			if err := s.look(); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// ringPing is the near side of the ping-pong: writer of one ring, reader of the other.
+type ringPing struct {
+	out    *ringWriter
+	back   *ring.Ring
+	reader *ring.Reader
+	msg    []byte
+	seq    uint64
+}
+
+func newRingPing(s laneSpec, seed uint64) (*ringPing, error) {
+	out, err := createRing(s.Path, pingCapacity)
+	if err != nil {
+		return nil, err
+	}
+	back, err := ring.Create(ring.Options{Path: s.Path + pongSuffix, Capacity: pingCapacity})
+	if err != nil {
+		return nil, errors.Join(err, out.ring.Close())
+	}
+	r, err := back.Reader(ring.ReaderOptions{Name: "near"})
+	if err != nil {
+		return nil, errors.Join(err, back.Close(), out.ring.Close())
+	}
+	return &ringPing{out: out, back: back, reader: r, msg: newPayload(seed, s.Size)}, nil
+}
+
+func (l *ringPing) run(s *slice) error {
+	var batch [1]ring.Record
+	for more := true; more; {
+		l.seq++
+		t0 := s.clock.now()
+		buf, err := l.out.writer.Claim(len(l.msg))
+		if err != nil {
+			return err
+		}
+		copy(buf, l.msg)
+		binary.LittleEndian.PutUint64(buf, l.seq)
+		if err := l.out.writer.Commit(len(l.msg)); err != nil {
+			return err
+		}
+		for spins := 1; l.reader.Peek(batch[:]) == 0; spins++ {
+			sys.Pause()
+			if spins%lookEvery == 0 {
+				if err := errors.Join(s.look(), l.reader.Err()); err != nil {
+					return err
+				}
+			}
+		}
+		got := batch[0].Payload()
+		number, last := binary.LittleEndian.Uint64(got), got[len(got)-1]
+		t1 := s.clock.now()
+		if number != l.seq || last != l.msg[len(l.msg)-1] {
+			return ErrCorrupt
+		}
+		if err := l.reader.Release(1); err != nil {
+			return err
+		}
+		more = s.lap(t0, t1)
+	}
+	return nil
+}
+
+func (l *ringPing) close() error { return errors.Join(l.out.ring.Close(), l.back.Close()) }
+
+// ringPong is the far side of the ping-pong: it copies each payload from one ring into the other.
+type ringPong struct {
+	there  *ring.Ring
+	back   *ring.Ring
+	reader *ring.Reader
+	writer *ring.Writer
+}
+
+func newRingPong(s laneSpec) (l *ringPong, err error) {
+	l = &ringPong{}
+	if l.there, err = ring.Attach(s.Path, ring.Options{}); err != nil {
+		return nil, err
+	}
+	if l.back, err = ring.Attach(s.Path+pongSuffix, ring.Options{}); err != nil {
+		return nil, errors.Join(err, l.there.Close())
+	}
+	if l.reader, err = l.there.Reader(ring.ReaderOptions{Name: "far"}); err == nil {
+		l.writer, err = l.back.Writer()
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.close())
+	}
+	return l, nil
+}
+
+func (l *ringPong) serve(t *turn) error {
+	var batch [1]ring.Record
+	for {
+		for spins := 1; l.reader.Peek(batch[:]) == 0; spins++ {
+			sys.Pause()
+			if spins%lookEvery == 0 {
+				if err := l.reader.Err(); err != nil {
+					return err
+				}
+				if t.over() {
+					return nil
+				}
+			}
+		}
+		got := batch[0].Payload()
+		buf, err := l.writer.Claim(len(got))
+		if err != nil {
+			return err
+		}
+		copy(buf, got)
+		if err := l.writer.Commit(len(got)); err != nil {
+			return err
+		}
+		if err := l.reader.Release(1); err != nil {
+			return err
+		}
+		t.messages++
+	}
+}
+
+func (l *ringPong) close() error { return errors.Join(l.there.Close(), l.back.Close()) }
+
+// ringSource is the near side of a stream or an open loop.
+type ringSource struct {
+	*ringWriter
+	batch int
+	rate  float64
+	next  uint64
+	msg   []byte
+}
+
+func newRingSource(s laneSpec, seed uint64) (*ringSource, error) {
+	if s.Batch < 1 || s.Batch > clockEvery {
+		return nil, fmt.Errorf("bench: batch of %d messages", s.Batch)
+	}
+	w, err := createRing(s.Path, streamCapacity)
+	if err != nil {
+		return nil, err
+	}
+	l := &ringSource{ringWriter: w, batch: s.Batch, msg: newPayload(seed, s.Size)}
+	if s.Pattern == patternOneWay {
+		l.rate = s.Rate
+	}
+	return l, nil
+}
+
+func (l *ringSource) run(s *slice) error {
+	if l.rate > 0 {
+		return pace(s, l.rate, l.sendAt)
+	}
+	send := l.sendBatch
+	if l.batch == 1 {
+		send = l.sendEach
+	}
+	for {
+		for range clockEvery / l.batch {
+			if err := send(s); err != nil {
+				return err
+			}
+		}
+		s.sent += uint64(clockEvery / l.batch * l.batch)
+		if !s.running(s.clock.now()) {
+			return nil
+		}
+	}
+}
+
+// sendBatch stages a batch and publishes it at once.
+func (l *ringSource) sendBatch(s *slice) error {
+	w, msg, next := l.writer, l.msg, l.next
+	for range l.batch {
+		buf, err := w.Claim(len(msg))
+		if err != nil {
+			w.Flush() // what is staged must be seen before room can appear
+			if buf, err = l.claim(s, len(msg)); err != nil {
+				return err
+			}
+		}
+		fill(buf, msg, next)
+		if err := w.Stage(len(msg)); err != nil {
+			return err
+		}
+		next++
+	}
+	l.next = next
+	w.Flush()
+	return nil
+}
+
+// sendEach publishes one message by itself.
+func (l *ringSource) sendEach(s *slice) error {
+	buf, err := l.writer.Claim(len(l.msg))
+	if err != nil {
+		if buf, err = l.claim(s, len(l.msg)); err != nil {
+			return err
+		}
+	}
+	fill(buf, l.msg, l.next)
+	l.next++
+	return l.writer.Commit(len(l.msg))
+}
+
+// sendAt publishes one message whose stamp is the instant it was meant for.
+func (l *ringSource) sendAt(s *slice, intended uint64) error {
+	l.writer.SetStamp(intended)
+	return l.sendEach(s)
+}
+
+// fill writes message number n: the number, and the template's bytes behind it. The usual size takes a copy of fixed length.
+func fill(buf, msg []byte, n uint64) {
+	binary.LittleEndian.PutUint64(buf, n)
+	if len(buf) == payloadSize && len(msg) == payloadSize {
+		*(*[payloadSize - 8]byte)(buf[8:]) = *(*[payloadSize - 8]byte)(msg[8:])
+		return
+	}
+	copy(buf[8:], msg[8:])
+}
+
+func (l *ringSource) close() error { return l.ring.Close() }
+
+// ringSink is the far side of a stream or an open loop: one thread that carries all readers.
+type ringSink struct {
+	ring    *ring.Ring
+	readers []*ring.Reader
+	want    []uint64
+	batch   [peekAtMost]ring.Record
+	copied  [maxSize]byte
+	timed   bool
+}
+
+func newRingSink(s laneSpec) (*ringSink, error) {
+	r, err := ring.Attach(s.Path, ring.Options{})
+	if err != nil {
+		return nil, err
+	}
+	l := &ringSink{ring: r, want: make([]uint64, s.Readers), timed: s.Pattern == patternOneWay}
+	for i := range s.Readers {
+		reader, err := r.Reader(ring.ReaderOptions{Name: fmt.Sprint("reader", i)})
+		if err != nil {
+			return nil, errors.Join(err, r.Close())
+		}
+		l.readers = append(l.readers, reader)
+	}
+	return l, nil
+}
+
+func (l *ringSink) serve(t *turn) error {
+	for spins := 1; ; spins++ {
+		moved := 0
+		for i, r := range l.readers {
+			n := r.Peek(l.batch[:])
+			if n == 0 {
+				continue
+			}
+			moved += n
+			l.want[i] = l.take(t, l.batch[:n], l.want[i])
+			if err := r.Release(n); err != nil {
+				return err
+			}
+		}
+		if moved > 0 {
+			continue
+		}
+		if spins%64 == 0 {
+			if done, err := l.over(t); done || err != nil {
+				return err
+			}
+		}
+		sys.Pause()
+	}
+}
+
+// take copies a batch's payloads out, checks their numbers from want on, and returns the next.
+func (l *ringSink) take(t *turn, batch []ring.Record, want uint64) uint64 {
+	for _, rec := range batch {
+		p := rec.Payload()
+		if binary.LittleEndian.Uint64(p) != want {
+			t.bad++
+		}
+		want++
+		if len(p) == payloadSize {
+			*(*[payloadSize]byte)(l.copied[:]) = *(*[payloadSize]byte)(p)
+		} else {
+			copy(l.copied[:], p)
+		}
+		if l.timed {
+			recordSince(t, rec.Stamp())
+		}
+	}
+	t.messages += uint64(len(batch))
+	return want
+}
+
+// over reports whether every reader has seen all there is. The turn counts all readers' messages, the near side counts each once.
+func (l *ringSink) over(t *turn) (bool, error) {
+	var err error
+	for _, r := range l.readers {
+		err = errors.Join(err, r.Err())
+	}
+	if err != nil || !t.board.stopped() {
+		return false, err
+	}
+	seen := t.messages
+	t.messages = seen / uint64(len(l.readers))
+	if t.over() {
+		return true, nil
+	}
+	t.messages = seen
+	return false, nil
+}
+
+func (l *ringSink) close() error { return l.ring.Close() }

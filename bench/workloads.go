@@ -1,0 +1,165 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// PingPong sends one message there and one back, closed loop: how far apart the two sides are. The subject carries Setup.Size bytes (48
+// fill one cache line together with the record's header), the variant "64B" 64. Baselines: "line", the bare cache-line ping-pong, and
+// "unix", a blocking stream socket with the same payload.
+type PingPong struct{ Setup Setup }
+
+// Throughput streams 64-byte messages as fast as they go, published 32 at a time, and in the variant "each" one by one. Baselines:
+// "slots", a hand-written ring of fixed slots published 32 at a time; "slots-each", the same published one by one; "channel", a
+// buffered Go channel.
+type Throughput struct{ Setup Setup }
+
+// FanOut streams 64-byte messages, published 32 at a time, to 1, 2, 4 and 8 gating readers that share the far thread. The subject is
+// 4 readers, the baseline "one" a single reader; each reader sees every message.
+type FanOut struct{ Setup Setup }
+
+// OneWay sends Setup.Rate messages a second at instants fixed beforehand and measures from the intended instant to the reader. The
+// baseline "slots" is the hand-written ring at the same rate.
+type OneWay struct{ Setup Setup }
+
+const (
+	batchSize = 32
+	pongSize  = 64
+)
+
+// catalogue lists the workloads in the order they are shown.
+var catalogue = []struct {
+	name, about string
+	with        func(Setup) Workload
+}{
+	{"ring/pingpong", "one message there, one back", func(s Setup) Workload { return PingPong{s} }},
+	{"ring/throughput", "64-byte messages, batches of 32 and one by one", func(s Setup) Workload { return Throughput{s} }},
+	{"ring/fanout", "one writer, 1 to 8 readers", func(s Setup) Workload { return FanOut{s} }},
+	{"ring/oneway", "at a fixed rate, from the intended instant", func(s Setup) Workload { return OneWay{s} }},
+}
+
+// Names returns the names of all workloads.
+func Names() []string {
+	names := make([]string, len(catalogue))
+	for i, w := range catalogue {
+		names[i] = w.name
+	}
+	return names
+}
+
+// About returns a line on what the named workload measures, or "".
+func About(name string) string {
+	for _, w := range catalogue {
+		if w.name == name {
+			return w.about
+		}
+	}
+	return ""
+}
+
+// New returns the named workload, or an [ErrSetup] that lists the names there are.
+func New(name string, s Setup) (Workload, error) {
+	for _, w := range catalogue {
+		if w.name == name {
+			return w.with(s), nil
+		}
+	}
+	return nil, fmt.Errorf("%w: no workload %q; there are %s", ErrSetup, name, strings.Join(Names(), ", "))
+}
+
+// Run measures the ping-pong.
+func (w PingPong) Run(ctx context.Context) (*Report, error) {
+	s, err := w.Setup.filled(defaultSize)
+	if err != nil {
+		return nil, err
+	}
+	subject := fmt.Sprintf("%dB", s.Size)
+	p := plan{
+		name: "ring/pingpong", subject: subject, against: []string{"line", "unix"},
+		lanes: []laneSpec{
+			{Name: "unix", Kind: kindUnix, Pattern: patternPingPong, Size: s.Size},
+			{Name: subject, Kind: kindRing, Pattern: patternPingPong, Size: s.Size},
+			{Name: "line", Kind: kindLine, Pattern: patternPingPong},
+		},
+	}
+	if s.Size != pongSize {
+		other := fmt.Sprintf("%dB", pongSize)
+		p.lanes = append(p.lanes, laneSpec{Name: other, Kind: kindRing, Pattern: patternPingPong, Size: pongSize})
+		p.variants = map[string]variant{other: {other, []string{"line"}}}
+	}
+	return run(ctx, s, p)
+}
+
+// fixedSize refuses a size other than the one the baselines carry.
+func fixedSize(s Setup) error {
+	if s.Size != payloadSize {
+		return fmt.Errorf("%w: this workload and its baselines carry %d bytes", ErrSetup, payloadSize)
+	}
+	return nil
+}
+
+// Run measures throughput.
+func (w Throughput) Run(ctx context.Context) (*Report, error) {
+	s, err := w.Setup.filled(payloadSize)
+	if err == nil {
+		err = fixedSize(s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return run(ctx, s, plan{
+		name: "ring/throughput", subject: "batched", against: []string{"slots", "channel"},
+		variants: map[string]variant{"each": {"each", []string{"slots", "slots-each"}}},
+		lanes: []laneSpec{
+			{Name: "channel", Kind: kindChannel, Pattern: patternStream, Size: payloadSize},
+			{Name: "batched", Kind: kindRing, Pattern: patternStream, Size: payloadSize, Batch: batchSize, Readers: 1},
+			{Name: "slots", Kind: kindSlots, Pattern: patternStream, Size: payloadSize, Batch: batchSize},
+			{Name: "each", Kind: kindRing, Pattern: patternStream, Size: payloadSize, Batch: 1, Readers: 1},
+			{Name: "slots-each", Kind: kindSlots, Pattern: patternStream, Size: payloadSize, Batch: 1},
+		},
+	})
+}
+
+// Run measures fan-out.
+func (w FanOut) Run(ctx context.Context) (*Report, error) {
+	s, err := w.Setup.filled(payloadSize)
+	if err == nil {
+		err = fixedSize(s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	stream := func(name string, readers int) laneSpec {
+		return laneSpec{Name: name, Kind: kindRing, Pattern: patternStream, Size: payloadSize, Batch: batchSize, Readers: readers}
+	}
+	one := []string{"one"}
+	return run(ctx, s, plan{
+		name: "ring/fanout", subject: "four", against: one,
+		variants: map[string]variant{"1": {"one", one}, "2": {"two", one}, "4": {"four", one}, "8": {"eight", one}},
+		lanes:    []laneSpec{stream("eight", 8), stream("four", 4), stream("one", 1), stream("two", 2)},
+	})
+}
+
+// Run measures the open loop.
+func (w OneWay) Run(ctx context.Context) (*Report, error) {
+	s, err := w.Setup.filled(payloadSize)
+	if err == nil {
+		err = fixedSize(s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := run(ctx, s, plan{
+		name: "ring/oneway", subject: "ring", against: []string{"slots"},
+		lanes: []laneSpec{
+			{Name: "ring", Kind: kindRing, Pattern: patternOneWay, Size: payloadSize, Batch: 1, Readers: 1, Rate: s.Rate},
+			{Name: "slots", Kind: kindSlots, Pattern: patternOneWay, Size: payloadSize, Batch: 1, Rate: s.Rate},
+		},
+	})
+	if r != nil {
+		r.Rate = s.Rate
+	}
+	return r, err
+}
