@@ -1,5 +1,4 @@
 # An index: every target is one line that says what it runs. Scripts do the work.
-SHELL := /bin/bash
 ARGS ?=
 W ?=
 
@@ -9,47 +8,44 @@ W ?=
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-setup:
-	@scripts/setup.sh
-
-build: setup ## the program, bin/pulse
-	@CGO_ENABLED=0 go build -trimpath -o bin/pulse ./cmd/pulse
+build: ## the program, bin/pulse
+	@scripts/setup.sh go && CGO_ENABLED=0 go build -trimpath -o bin/pulse ./cmd/pulse
 
 demo: build ## real trades through three processes, with a report (ARGS="--for 30s")
 	@bin/pulse demo $(ARGS)
 
-test: setup ## every check, storms and fuzzers at 1/20
-	@scripts/test.sh
+test: ## every check, storms and fuzzers at 1/20
+	@scripts/setup.sh race && scripts/test.sh
 
-race: setup ## the tests under the race detector
-	@CGO_ENABLED=1 go test -race ./...
+race: ## the tests under the race detector
+	@scripts/setup.sh race && CGO_ENABLED=1 go test -race ./...
 
-fuzz: setup ## every fuzz target for a minute each (PULSE_FUZZ=10s)
-	@scripts/fuzz.sh
+fuzz: ## every fuzz target for a minute each (PULSE_FUZZ=10s)
+	@scripts/setup.sh go && scripts/fuzz.sh
 
 bench: build ## every workload, or one: make bench W=ring/pingpong
 	@for w in $(or $(W),$$(bin/pulse bench --list | awk 'NF { print $$1 }')); do bin/pulse bench $$w $(ARGS) || exit; done
 
-proof: setup ## full counts, to the terminal and report/proof.txt
-	@scripts/proof.sh
+proof: ## full counts, to the terminal and report/proof.txt
+	@scripts/setup.sh race && scripts/proof.sh
 
 numa-test: ## memory placement on an emulated two-node machine
-	@scripts/setup.sh base numa && scripts/numa-test.sh
+	@scripts/setup.sh go numa && scripts/numa-test.sh
 
 nix-check: ## the flake against the stub package set, offline
-	@scripts/setup.sh base nix && scripts/nix-check.sh
+	@scripts/setup.sh go nix && scripts/nix-check.sh
 
-vendor-hash: setup ## the flake's vendorHash, recomputed and compared
-	@scripts/vendor-hash.sh
+vendor-hash: ## the flake's vendorHash, recomputed and compared
+	@scripts/setup.sh go && scripts/vendor-hash.sh
 
-vuln: setup ## known vulnerabilities (needs https://vuln.go.dev)
-	@scripts/vuln.sh
+vuln: ## known vulnerabilities (needs https://vuln.go.dev)
+	@scripts/setup.sh go && scripts/vuln.sh
 
-cross: setup ## the other systems compile
-	@GOOS=darwin go vet ./... && GOARCH=arm64 go build ./...
+cross: ## the other systems compile
+	@scripts/setup.sh go && GOOS=darwin go vet ./... && GOARCH=arm64 go build ./...
 
-tidy: setup ## rewrites what can be derived: formatting, go.mod, vendorHash
-	@gofmt -w . && go mod tidy && go -C tools mod tidy && scripts/vendor-hash.sh --write
+tidy: ## rewrites what can be derived: formatting, go.mod, vendorHash
+	@scripts/setup.sh go && gofmt -w . && go mod tidy && go -C tools mod tidy && scripts/vendor-hash.sh --write
 
 clean: ## what builds and reports leave behind
 	@rm -rf bin report

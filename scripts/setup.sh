@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Makes this machine able to run the Makefile's targets, and does nothing when it already is.
 #
-#   scripts/setup.sh [base] [numa] [nix]
+#   scripts/setup.sh [go] [race] [numa] [nix]
 #
-# base: go and a C compiler (the race detector links with it). numa: an emulator for the two-node guest.
-# nix: the nix command. What is missing is installed on Debian and Ubuntu when root or passwordless sudo is there;
+# go: go itself, which is checked and never installed. race: a C compiler, the race detector links with it.
+# numa: an emulator for the two-node guest. nix: the nix command. What is missing is installed on Debian and Ubuntu when root or passwordless sudo is there;
 # elsewhere it is named and the script ends with 1.
 set -euo pipefail
 
@@ -42,12 +42,13 @@ can_install() {
   [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null
 }
 
-for stage in "${@:-base}"; do
+for stage in "${@:-go}"; do
   case $stage in
-    base)
+    go) check_go ;;
+    race)
       check_go
-      # The race detector needs cgo, cgo needs the compiler go was told to use.
-      want "$(go env CC)" gcc libc6-dev
+      cc=$(go env CC) # the compiler go was told to use, perhaps with arguments
+      want "${cc%% *}" gcc libc6-dev
       ;;
     numa)
       want qemu-system-x86_64 qemu-system-x86
@@ -55,7 +56,7 @@ for stage in "${@:-base}"; do
       ;;
     nix) want nix nix-bin ;;
     *)
-      echo "setup: no stage $stage (base, numa, nix)" >&2
+      echo "setup: no stage $stage (go, race, numa, nix)" >&2
       exit 2
       ;;
   esac
