@@ -1,0 +1,119 @@
+package tlv
+
+import "errors"
+
+var (
+	// ErrSpace: the destination is too short for the message. Claim more bytes.
+	ErrSpace = errors.New("tlv: destination too short")
+	// ErrLayout: the dialect has no layout for this type. Send it opaque, or in the other dialect.
+	ErrLayout = errors.New("tlv: no layout in this dialect")
+	// ErrRange: a value or list is beyond what the layout can hold. Nothing was written.
+	ErrRange = errors.New("tlv: value beyond its layout")
+	// ErrTypeReserved: types 0 and 255 cannot be TLVs.
+	ErrTypeReserved = errors.New("tlv: reserved type")
+)
+
+// Builder writes one message into the caller's bytes, a ring's claimed record for instance. It keeps the first error
+// and ignores everything after it; Finish reports it. The zero Builder is not valid: use Build.
+type Builder struct {
+	buf     []byte
+	n       int
+	dialect Dialect
+	header  Header
+	err     error
+}
+
+// Build starts a message in dst. Dialect 0 is Aligned. The header's PayloadSize and Checksum are computed by Finish.
+// dst is the message's limit too: slice it to bound the message.
+func Build(dst []byte, d Dialect, h Header) Builder {
+	if d == 0 {
+		d = Aligned
+	}
+	w := Builder{buf: dst, n: HeaderSize, dialect: d, header: h}
+	if len(dst) < HeaderSize {
+		w.err = ErrSpace
+	}
+	return w
+}
+
+// Raw adds a TLV of any type with these bytes, in extended form when they are more than 255.
+// It does not judge the size: what the registry refuses can be built for tests and probes.
+func (w *Builder) Raw(t Type, payload []byte) {
+	if b := w.reserve(t, len(payload)); b != nil {
+		copy(b, payload)
+	}
+}
+
+// RawExtended adds a TLV in extended form whatever its size.
+func (w *Builder) RawExtended(t Type, payload []byte) {
+	if b := w.extended(t, len(payload)); b != nil {
+		copy(b, payload)
+	}
+}
+
+// Finish writes header and checksum and returns the size of the message.
+func (w *Builder) Finish() (int, error) {
+	n, err := w.FinishUnset()
+	if err == nil {
+		SetChecksum(w.buf[:n])
+	}
+	return n, err
+}
+
+// FinishUnset is Finish with checksum 0, for domains whose readers do not ask for one.
+func (w *Builder) FinishUnset() (int, error) {
+	if w.err != nil {
+		return 0, w.err
+	}
+	w.header.put(w.buf, w.dialect, w.n-HeaderSize)
+	return w.n, nil
+}
+
+// reserve writes a TLV header and returns its payload bytes (not nil, perhaps empty), or nil after an error.
+func (w *Builder) reserve(t Type, n int) []byte {
+	if n > 255 {
+		return w.extended(t, n)
+	}
+	at := w.n
+	if w.err != nil || n > len(w.buf)-at-2 || t == 0 || t == TypeExtended {
+		return w.refuse(t)
+	}
+	w.buf[at], w.buf[at+1] = byte(t), byte(n)
+	w.n = at + 2 + n
+	return w.buf[at+2 : w.n : w.n]
+}
+
+func (w *Builder) extended(t Type, n int) []byte {
+	at := w.n
+	if n > 65535 {
+		return w.fail(ErrRange)
+	}
+	if w.err != nil || n > len(w.buf)-at-5 || t == 0 || t == TypeExtended {
+		return w.refuse(t)
+	}
+	w.buf[at], w.buf[at+1], w.buf[at+2] = byte(TypeExtended), 0, byte(t)
+	le.PutUint16(w.buf[at+3:], uint16(n))
+	w.n = at + 5 + n
+	return w.buf[at+5 : w.n : w.n]
+}
+
+func (w *Builder) refuse(t Type) []byte {
+	if t == 0 || t == TypeExtended {
+		return w.fail(ErrTypeReserved)
+	}
+	return w.fail(ErrSpace)
+}
+
+func (w *Builder) fail(err error) []byte {
+	if w.err == nil {
+		w.err = err
+	}
+	return nil
+}
+
+// zeroed is reserve with every byte 0, for layouts with padding.
+func (w *Builder) zeroed(t Type, n int) []byte {
+	b := w.reserve(t, n)
+	clear(b)
+	return b
+}
