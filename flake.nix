@@ -1,6 +1,7 @@
 {
   description = "Pulse: a transport engine for latency-critical trading systems";
 
+  # Any nixpkgs whose go is new enough will do; nix pins the one it finds in flake.lock at first use.
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-unstable";
 
   outputs =

@@ -168,12 +168,20 @@ func nothingLeftForLater(tr *tree) (found []string) {
 
 var (
 	testName = regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark|Example)[A-Z][A-Za-z0-9_]*\b`)
+	makeName = regexp.MustCompile("`make ([a-z-]+)")
+	target   = regexp.MustCompile(`(?m)^([a-z-]+):`)
+	script   = regexp.MustCompile(`\bscripts/[a-z-]+\.sh\b`)
 	pageLink = regexp.MustCompile(`\]\(([^)#\s]+)(?:#[^)]*)?\)`)
 )
 
 func docsTellTheTruth(tr *tree) (found []string) {
-	functions, paths := map[string]bool{}, map[string]bool{}
+	functions, paths, targets := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, s := range tr.files {
+		if s.path == "Makefile" {
+			for _, m := range target.FindAllStringSubmatch(s.text, -1) {
+				targets[m[1]] = true
+			}
+		}
 		for p := s.path; p != "."; p = path.Dir(p) {
 			paths[p] = true
 		}
@@ -187,8 +195,18 @@ func docsTellTheTruth(tr *tree) (found []string) {
 		}
 	}
 	for _, s := range tr.files {
-		if !strings.HasSuffix(s.path, ".md") {
+		if !strings.HasSuffix(s.path, ".md") && s.path != "Makefile" {
 			continue
+		}
+		for _, name := range script.FindAllString(s.text, -1) {
+			if !paths[name] {
+				found = append(found, fmt.Sprintf("%s: names %s, which does not exist", s.path, name))
+			}
+		}
+		for _, m := range makeName.FindAllStringSubmatch(s.text, -1) {
+			if !targets[m[1]] {
+				found = append(found, fmt.Sprintf("%s: names make %s, which does not exist", s.path, m[1]))
+			}
 		}
 		for _, name := range testName.FindAllString(s.text, -1) {
 			if !functions[name] {
@@ -196,8 +214,8 @@ func docsTellTheTruth(tr *tree) (found []string) {
 			}
 		}
 		for _, m := range pageLink.FindAllStringSubmatch(s.text, -1) {
-			if target := m[1]; !strings.Contains(target, "://") && !paths[path.Join(path.Dir(s.path), target)] {
-				found = append(found, fmt.Sprintf("%s: links to %s, which does not exist", s.path, target))
+			if to := m[1]; !strings.Contains(to, "://") && !paths[path.Join(path.Dir(s.path), to)] {
+				found = append(found, fmt.Sprintf("%s: links to %s, which does not exist", s.path, to))
 			}
 		}
 	}

@@ -91,7 +91,7 @@ var rules = []rule{
 	{"exported names are documented", "an exported name is a promise; the comment is its text", exportedNamesAreDocumented},
 	{"exported types have examples", "the first use is copied from an Example that runs", exportedTypesHaveExamples},
 	{"nothing is left for later", "what is written down as missing stays missing; paths of one machine mean nothing on another", nothingLeftForLater},
-	{"docs tell the truth", "a test or a page that docs name must exist", docsTellTheTruth},
+	{"docs tell the truth", "a test, a page, a target or a script that docs name must exist", docsTellTheTruth},
 }
 
 func TestTidy(t *testing.T) {

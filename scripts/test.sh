@@ -41,6 +41,7 @@ step "tests, invariants on" tests -tags invariants
 step "tests, race detector" race
 fuzz_all
 step "pulse demo" demo
+step "vendor hash of the flake" scripts/vendor-hash.sh
 [ "${PULSE_REQUIRE:-}" != all ] || scripts/setup.sh nix || true
 if command -v nix >/dev/null 2>&1; then
   step "nix" scripts/nix-check.sh
