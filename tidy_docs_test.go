@@ -88,34 +88,37 @@ func receiver(d *ast.FuncDecl) string {
 	}
 }
 
-// exportedTypesHaveExamples: a type of a public package is in the name of a runnable Example of its package
-// (ExampleReader, ExampleReader_Seek), or one of them writes its name.
+// exportedTypesHaveExamples: a type of a public package is shown when a runnable Example of its package carries its name
+// (ExampleReader, ExampleReader_Seek), writes it, or uses something declared with it: a function that returns it, a
+// field or a constant of it.
 func exportedTypesHaveExamples(tr *tree) (found []string) {
-	shown := map[string]map[string]bool{} // package → names an Example shows
+	declared := declaredWith(tr)
+	shown := map[string]map[string]bool{} // package → names
+	show := func(dir, name string) {
+		if shown[dir] == nil {
+			shown[dir] = map[string]bool{}
+		}
+		shown[dir][name] = true
+	}
 	tr.goFiles(func(s *source) {
-		if !s.isTest() {
-			return
-		}
-		if shown[s.dir()] == nil {
-			shown[s.dir()] = map[string]bool{}
-		}
 		for _, d := range s.syntax.Decls {
 			f, ok := d.(*ast.FuncDecl)
-			if !ok || !strings.HasPrefix(f.Name.Name, "Example") || !runs(s.syntax, f) {
+			if !ok || !s.isTest() || !strings.HasPrefix(f.Name.Name, "Example") || !runs(s.syntax, f) {
 				continue
 			}
 			name, _, _ := strings.Cut(strings.TrimPrefix(f.Name.Name, "Example"), "_")
-			shown[s.dir()][name] = true
-			ast.Inspect(f, func(n ast.Node) bool {
-				if id, ok := n.(*ast.Ident); ok {
-					shown[s.dir()][id.Name] = true
+			show(s.dir(), name)
+			for _, used := range identifiers(f.Body) {
+				show(s.dir(), used)
+				for _, t := range declared[s.dir()][used] {
+					show(s.dir(), t)
 				}
-				return true
-			})
+			}
 		}
 	})
 	tr.goFiles(func(s *source) {
-		private := s.syntax.Name.Name == "main" || slices.Contains(strings.Split(s.dir(), "/"), "internal")
+		private := s.syntax.Name.Name == "main" || slices.Contains(strings.Split(s.dir(), "/"), "internal") ||
+			under(s.dir(), "bench") // measures engines; no engine links it
 		if s.isTest() || private {
 			return
 		}
@@ -132,6 +135,62 @@ func exportedTypesHaveExamples(tr *tree) (found []string) {
 		}
 	})
 	return found
+}
+
+// declaredWith lists, for each package and each function, field, constant or variable in it, the names in its type.
+func declaredWith(tr *tree) map[string]map[string][]string {
+	all := map[string]map[string][]string{}
+	tr.goFiles(func(s *source) {
+		if s.isTest() {
+			return
+		}
+		names := all[s.dir()]
+		if names == nil {
+			names = map[string][]string{}
+			all[s.dir()] = names
+		}
+		add := func(name string, n ast.Node) { names[name] = append(names[name], identifiers(n)...) }
+		ast.Inspect(s.syntax, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				add(n.Name.Name, n.Type)
+				return false
+			case *ast.Field:
+				for _, name := range n.Names {
+					add(name.Name, n.Type)
+				}
+			case *ast.GenDecl:
+				var last ast.Node // a constant without a type repeats the one before
+				for _, spec := range n.Specs {
+					v, ok := spec.(*ast.ValueSpec)
+					if !ok {
+						continue
+					}
+					if v.Type != nil || len(v.Values) > 0 {
+						last = v
+					}
+					for _, name := range v.Names {
+						add(name.Name, last)
+					}
+				}
+			}
+			return true
+		})
+	})
+	return all
+}
+
+func identifiers(n ast.Node) (names []string) {
+	if n == nil {
+		return nil
+	}
+	ast.Inspect(n, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok {
+			names = append(names, id.Name)
+		}
+		return true
+	})
+	return names
 }
 
 // runs: an Example without an Output comment is compiled but never run.

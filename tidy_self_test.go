@@ -105,10 +105,15 @@ var violations = map[string]struct {
 				"ring/a.go":      "package ring\n\ntype Reader struct{}\n",
 				"ring/a_test.go": "package ring\n\nfunc ExampleReader() {}\n",
 			}},
+			{"Mode is in no", map[string]string{
+				"ring/a.go":      "package ring\n\ntype Mode int\n\nconst Gate Mode = 1\n\nfunc Open() {}\n",
+				"ring/a_test.go": "package ring\n\nfunc ExampleOpen() {\n\tOpen()\n\t// Output:\n}\n",
+			}},
 		},
 		clean: map[string]string{
-			"ring/a.go":       "package ring\n\ntype Reader struct{}\n\ntype Options struct{}\n",
-			"ring/a_test.go":  "package ring\n\nfunc ExampleReader_Peek() {\n\t_ = Options{}\n\t// Output:\n}\n",
+			"ring/a.go": "package ring\n\ntype Reader struct{ At Place }\n\ntype Options struct{}\n\ntype Place int\n\n" +
+				"type Mode int\n\nconst (\n\tGate Mode = iota\n\tLossy\n)\n\ntype Writer int\n\nfunc Open() Writer { return 0 }\n",
+			"ring/a_test.go":  "package ring\n\nfunc ExampleReader_Peek() {\n\t_ = Options{}\n\tr.At = 0\n\tOpen()\n\tuse(Lossy)\n\t// Output:\n}\n",
 			"internal/x/a.go": "package x\n\ntype Hidden struct{}\n",
 		},
 	},
