@@ -22,15 +22,18 @@ var (
 	ErrLimit = errors.New("over RLIMIT_MEMLOCK")
 )
 
-// Untouched is Placement's key for pages that nobody has touched yet, so that they lie nowhere.
+// Untouched is Placement's key for pages that are not present, so that they lie nowhere yet.
 const Untouched = -1
 
-// Bind makes the pages of mapped memory come from one node and moves the pages there that are present already. mem is mapped and
-// starts on a page; its last page is bound whole. Bind before the memory is touched: pages that a second mapping or process holds
-// do not move. On shared memory the binding belongs to the memory, not to this mapping, so every process that maps it sees it;
-// ordinary files on disk ignore it. Ask Placement what was achieved.
+// Bind makes the pages of mapped memory come from one node, moves the pages there that are present already, and looks where they
+// lie. mem is mapped and starts on a page; its last page is bound whole. Bind before the memory is touched: pages that a second
+// mapping or process holds do not move, and the kernel alone would keep quiet about it. On shared memory the binding belongs to the
+// memory, not to this mapping, so every process that maps it sees it; ordinary files on disk ignore it.
 func Bind(mem []byte, node int) error {
 	err := sys.BindNode(mem, node)
+	if err == nil {
+		err = verify(mem, node)
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -42,8 +45,24 @@ func Bind(mem []byte, node int) error {
 	return fmt.Errorf("numa: bind %d bytes to node %d: %w", len(mem), node, err)
 }
 
+// verify reports pages that lie on another node.
+func verify(mem []byte, node int) error {
+	astray, pages := 0, 0
+	err := sys.PageNodes(mem, func(at int) {
+		pages++
+		if at >= 0 && at != node {
+			astray++
+		}
+	})
+	if err == nil && astray > 0 {
+		err = fmt.Errorf("%w: %d of %d", ErrMisplaced, astray, pages)
+	}
+	return err
+}
+
 // Placement asks the kernel where the pages of mem truly lie and counts them by node, in pages of the base size also where huge
-// pages back them. It touches nothing: pages that are not present count as Untouched.
+// pages back them. It touches nothing: pages that are not present in this mapping count as Untouched, also when another process has
+// touched them; Prefault first to see those.
 func Placement(mem []byte) (map[int]int, error) {
 	pages := make(map[int]int)
 	err := sys.PageNodes(mem, func(node int) { pages[max(node, Untouched)]++ })

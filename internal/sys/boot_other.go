@@ -1,0 +1,11 @@
+//go:build !linux
+
+package sys
+
+import "errors"
+
+// Mount is not known to this system.
+func Mount(fstype, target string) error { return errors.ErrUnsupported }
+
+// PowerOff is not known to this system.
+func PowerOff() error { return errors.ErrUnsupported }
