@@ -30,7 +30,7 @@ proof: ## full counts, to the terminal and report/proof.txt
 	@scripts/setup.sh race && scripts/proof.sh
 
 numa-test: ## memory placement on an emulated two-node machine
-	@scripts/setup.sh go numa && scripts/numa-test.sh
+	@scripts/setup.sh go numa && scripts/numa-guest.sh
 
 nix-check: ## the flake against the stub package set, offline
 	@scripts/setup.sh go nix && scripts/nix-check.sh

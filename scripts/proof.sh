@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The full counts: storms whole, each fuzz target for a minute, then every workload of "pulse bench" and the codec's
-# nanoseconds. Everything printed is kept in report/proof.txt.
+# The full counts: storms whole, each fuzz target for a minute, then every workload of "pulse bench", the codec's
+# nanoseconds and memory placement on an emulated machine. Everything printed is kept in report/proof.txt.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p report
@@ -17,6 +17,8 @@ proof() {
   done
   printf '\n== the codec, per message\n'
   go test -vet=off -run '^$' -bench . -benchmem ./tlv || held=1
+  printf '\n== two memory nodes, emulated\n'
+  scripts/numa-guest.sh || held=1
   [ "$held" = 0 ] && echo 'proof: everything held' || echo 'proof: something did not hold'
   return "$held"
 }
