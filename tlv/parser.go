@@ -47,42 +47,41 @@ func (p *Parser) parse(b []byte) (mark marks, n int, kind Kind, at int) {
 	if kind != 0 {
 		return mark, n, kind, at
 	}
-	policy := PolicySkip
-	if mark.domain != MarketData || p.Checksums.MarketData > PolicySkip {
-		policy = p.Checksums.of(mark.domain)
-	}
+	policy := p.Checksums.of(mark.domain())
+	state := ChecksumUnchecked
 	if le.Uint32(b[28:]) == 0 {
-		mark.checksum = ChecksumUnset
+		state = ChecksumUnset
 	} else if policy != PolicySkip {
-		mark.checksum = CheckChecksum(b[:n])
+		state = CheckChecksum(b[:n])
 	}
-	if kind = policy.judge(mark.checksum); kind != 0 {
+	mark |= marks(state) << checksumShift
+	if kind = policy.judge(state); kind != 0 {
 		return mark, n, kind, 28
 	}
-	kind, at = check(b[HeaderSize:n], mark.dialect)
+	kind, at = check(b[HeaderSize:n], mark.dialect())
 	return mark, n, kind, HeaderSize + at
 }
 
 // header checks everything up to the TLV area.
 func (p *Parser) header(b []byte) (mark marks, n int, kind Kind, at int) {
 	if len(b) < HeaderSize {
-		return mark, 0, KindTooShort, len(b)
+		return 0, 0, KindTooShort, len(b)
 	}
 	if le.Uint32(b) != Magic {
-		return mark, 0, KindBadMagic, 0
+		return 0, 0, KindBadMagic, 0
 	}
-	size := le.Uint32(b[24:])
-	mark.dialect = p.Dialect
-	if mark.dialect == 0 {
-		mark.dialect = Aligned
+	size, dialect := le.Uint32(b[24:]), p.Dialect
+	if dialect == 0 {
+		dialect = Aligned
 		if size > detectLimit && le.Uint32(b[8:]) <= detectLimit {
-			mark.dialect = Packed
+			dialect = Packed
 		}
 	}
 	at = 24
-	if mark.dialect == Packed {
+	if dialect == Packed {
 		size, at = le.Uint32(b[8:]), 8
 	}
+	mark = marks(dialect)
 	if int64(size) > int64(p.limit()-HeaderSize) {
 		return mark, HeaderSize, KindTooLarge, at
 	}
@@ -90,12 +89,13 @@ func (p *Parser) header(b []byte) (mark marks, n int, kind Kind, at int) {
 	if b[5] != Version {
 		return mark, n, KindVersion, 5
 	}
-	mark.numbering = p.Numbering
-	if p.Numbering == GuessNumbering {
-		mark.numbering = guess(b[4], b[HeaderSize:min(n, len(b))], mark.dialect)
+	numbering := p.Numbering
+	if numbering == GuessNumbering {
+		numbering = guess(b[4], b[HeaderSize:min(n, len(b))], dialect)
 	}
-	mark.domain = mark.numbering.Domain(b[4])
-	if mark.domain == 0 {
+	domain := numbering.Domain(b[4])
+	mark |= marks(numbering)<<numberingShift | marks(domain)<<domainShift
+	if domain == 0 {
 		return mark, n, KindDomain, 4
 	}
 	if !p.AnySource && !Source(b[6]).Known(p.Numbering) {

@@ -30,28 +30,32 @@ const (
 
 // Trade loads a Trade; ok is false for other types and sizes.
 func (t TLV) Trade() (v Trade, ok bool) {
-	if t.Type != TypeTrade {
-		return v, false
-	}
-	if b := t.Payload; t.Dialect == Aligned && len(b) == tradeAligned {
-		b = b[:tradeAligned]
-		v.AssetID, v.Price, v.Volume = le.Uint64(b), int64(le.Uint64(b[8:])), int64(le.Uint64(b[16:]))
-		v.Timestamp, v.Venue = le.Uint64(b[24:]), Venue(le.Uint16(b[32:]))
-		v.AssetType, v.Reserved, v.Side = AssetType(b[34]), b[35], Side(b[36])
-		return v, true
-	}
-	return t.tradePacked()
+	ok = v.Load(t)
+	return v, ok
 }
 
-func (t TLV) tradePacked() (v Trade, ok bool) {
+// Load is TLV.Trade into memory the caller already has: on hot paths it saves a copy of the struct, which costs more
+// than reading the fields. When it returns false v is unchanged.
+func (v *Trade) Load(t TLV) bool {
 	b := t.Payload
-	if t.Dialect != Packed || len(b) != tradePacked {
-		return v, false
+	if t.Type != TypeTrade || t.Dialect != Aligned || len(b) != tradeAligned {
+		return v.loadPacked(t)
+	}
+	v.AssetID, v.Price, v.Volume = le.Uint64(b), int64(le.Uint64(b[8:])), int64(le.Uint64(b[16:]))
+	v.Timestamp, v.Venue = le.Uint64(b[24:]), Venue(le.Uint16(b[32:]))
+	v.AssetType, v.Reserved, v.Side = AssetType(b[34]), b[35], Side(b[36])
+	return true
+}
+
+func (v *Trade) loadPacked(t TLV) bool {
+	b := t.Payload
+	if t.Type != TypeTrade || t.Dialect != Packed || len(b) != tradePacked {
+		return false
 	}
 	v.Venue, v.AssetType, v.Reserved = Venue(le.Uint16(b)), AssetType(b[2]), b[3]
 	v.AssetID, v.Price, v.Volume = le.Uint64(b[4:]), int64(le.Uint64(b[12:])), int64(le.Uint64(b[20:]))
 	v.Side, v.Timestamp = Side(b[28]), le.Uint64(b[29:])
-	return v, true
+	return true
 }
 
 func (v *Trade) put(b []byte) {
