@@ -293,28 +293,35 @@ func TestSpinningLoopsLeaveACoreToTheRest(t *testing.T) {
 	equal(t, "room afterwards", Room(), 2)
 }
 
-func TestTruncatedMappingStopsTheLoopOnly(t *testing.T) {
+// onePage returns a file of one page and its mapping, which names errDone when the page is lost.
+func onePage(t *testing.T) (*os.File, *sys.Mapping) {
+	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "ring"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	page := int64(os.Getpagesize())
-	if err := f.Truncate(page); err != nil {
+	t.Cleanup(func() { f.Close() })
+	page := os.Getpagesize()
+	if err := f.Truncate(int64(page)); err != nil {
 		t.Fatal(err)
 	}
-	m, err := sys.Map(f, 0, int(page), true)
+	m, err := sys.Map(f, 0, page, true)
 	if errors.Is(err, errors.ErrUnsupported) {
 		t.Skip("no mappings on this system")
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Unmap()
+	t.Cleanup(func() { m.Unmap() })
 	m.OnFault(errDone)
+	return f, m
+}
+
+func TestTruncatedMappingStopsTheLoopOnly(t *testing.T) {
+	f, m := onePage(t)
 	reads := 0
 	l := Loop{Name: "rx"}
-	err = l.Run(deadline(t), do(func() (int, error) {
+	err := l.Run(deadline(t), do(func() (int, error) {
 		if reads++; reads == 3 {
 			if err := f.Truncate(0); err != nil {
 				return 0, err
@@ -326,4 +333,29 @@ func TestTruncatedMappingStopsTheLoopOnly(t *testing.T) {
 		t.Errorf("%v, want the mapping's error", err)
 	}
 	equal(t, "reads", reads, 3)
+}
+
+// cutAsleep is a worker whose mapping is cut short between its look and the loop's sleep.
+type cutAsleep struct {
+	f *os.File
+	m *sys.Mapping
+}
+
+func (c cutAsleep) Do() (int, error) { return int(c.m.Load32(0)), nil }
+
+func (c cutAsleep) Arm() (*uint32, uint32, bool) {
+	value := c.m.Load32(0)
+	if err := c.f.Truncate(0); err != nil {
+		panic(err)
+	}
+	return c.m.Word32(0), value, true
+}
+
+func TestMappingCutUnderASleeperStopsTheLoop(t *testing.T) {
+	f, m := onePage(t)
+	l := Loop{Name: "rx", Idle: forever}
+	err := l.Run(deadline(t), newBox(0), cutAsleep{f, m})
+	if !errors.Is(err, errDone) || !strings.Contains(err.Error(), "worker 1") {
+		t.Errorf("%v, want the mapping's error", err)
+	}
 }
