@@ -1,0 +1,350 @@
+package ring
+
+import (
+	"fmt"
+	"math/bits"
+	"sync/atomic"
+
+	"github.com/alphapulse/transport/internal/check"
+	"github.com/alphapulse/transport/internal/sys"
+)
+
+// grants is the slow half of a Writer: how far it may write, and who is in the way. Claim comes here once per window,
+// and looks at readers once per eighth of the ring, and whenever the ring is full.
+//
+// Two promises are made to readers here. To lossy ones: before anything below limit − capacity is overwritten, limit
+// says so. To gating ones: the writer stays within capacity of the slowest. A reader that attaches sets its gate and
+// then looks at limit; the writer stores limit, passes a full fence and then looks at the gates. So either the writer
+// sees the gate, or the reader sees that it came too late and starts further on.
+type grants struct {
+	data
+	ring    *Ring
+	base    uint64 // a position,
+	based   uint64 // and where it lies in mem
+	room    int    // the largest payload
+	step    uint64 // an eighth of the ring
+	single  bool   // mapped once: records do not run over the end
+	limit   uint64 // as in the header; never decreases
+	granted uint64 // what gates allowed last; at most limit
+	epoch   uint64
+	opened  uint64 // epoch of which the readers know from a record; below epoch until the first claim
+	marked  uint64 // position of the newest mark
+	marks   int    // how many marks were made
+	fulls   uint64 // ErrFull in a row
+	known   uint64 // gates seen before
+	life    [MaxReaders]uint32
+	seen    [MaxReaders]uint64 // their cursors, then
+	evicted atomic.Uint64
+	closed  bool
+	broken  error
+}
+
+const (
+	// windowSize is how many bytes Claim lends before it comes back here.
+	windowSize = 2 * sys.PrefetchLen
+
+	// reapEvery is how many ErrFull in a row pass between two looks for dead readers: a look costs a system call per gate.
+	reapEvery = 64
+)
+
+// ask is Claim when the quick way is closed: at the end of the window, at the edge of what is granted, and for n that no
+// claim can have.
+func (w *Writer) ask(n int) ([]byte, error) {
+	switch {
+	case w.broken != nil:
+		return nil, w.broken
+	case n <= 0:
+		return nil, fmt.Errorf("%w: claim of %d bytes", ErrEmpty, n)
+	case n > w.room:
+		return nil, fmt.Errorf("%w: claim of %d bytes, at most %d in this ring", ErrTooLarge, n, w.room)
+	}
+	if err := w.prepare(uint64(n)); err != nil {
+		return nil, err
+	}
+	w.claimed = n
+	return w.mem.Bytes(w.off+HeaderSize, uint64(n)), nil
+}
+
+// askBatch makes room for one to k records of n bytes and says for how many.
+func (w *Writer) askBatch(n, k int) (int, error) {
+	next := stride(uint64(n) + HeaderSize)
+	fit := (w.end() - w.Position() - wordSize) / next
+	if fit < uint64(k) || w.opened != w.epoch || n <= 0 || n > w.room || k == 0 || w.broken != nil {
+		if k == 0 {
+			return 0, fmt.Errorf("%w: claim of no records", ErrEmpty)
+		}
+		if _, err := w.ask(n); err != nil {
+			return 0, err
+		}
+		fit = (w.end() - w.Position() - wordSize) / next
+	}
+	k = min(k, int(fit), int(w.step/next))
+	for at := w.off; at < w.off+uint64(k)*next; at += sys.PrefetchLen {
+		w.mem.PrefetchWrite(at)
+	}
+	return k, nil
+}
+
+// prepare makes room for a record of n bytes and begins a window with it.
+func (w *Writer) prepare(n uint64) error {
+	w.claimed, w.batch = 0, 0
+	if w.held == 0 {
+		w.publish()
+	} else if w.off-w.first > w.step {
+		w.Flush()
+	}
+	need := stride(n+HeaderSize) + wordSize
+	if w.opened != w.epoch {
+		need += epochRecord
+	}
+	pad := w.pad(need)
+	if err := w.reach(need + pad); err != nil {
+		return err
+	}
+	if pad > 0 {
+		w.control(kindPad, pad)
+	}
+	if w.opened != w.epoch {
+		w.control(kindEpoch, epochRecord, w.epoch, w.opened)
+		w.opened = w.epoch
+	}
+	w.open(n)
+	return nil
+}
+
+// end returns the position up to which may be written now.
+func (w *Writer) end() uint64 {
+	if w.single {
+		return min(w.granted, w.Position()|w.mask+1-wordSize) // the end of a single mapping is always a pad
+	}
+	return w.granted
+}
+
+// reach makes sure that need bytes at head may be written.
+func (w *Writer) reach(need uint64) error {
+	if w.Position()+need <= w.granted {
+		return nil
+	}
+	if w.hdr.Load64(hdrEpoch) != w.epoch {
+		return w.stop(fmt.Errorf("%w: epoch %d", ErrFenced, w.epoch))
+	}
+	if !w.grant(need) {
+		w.left = 0
+		w.Flush() // readers cannot make room by what they cannot see
+		return ErrFull
+	}
+	return nil
+}
+
+// open begins a window at head for a record of n bytes and more.
+func (w *Writer) open(n uint64) {
+	head := w.Position()
+	w.rebase(head)
+	end := min(w.end(), head+max(windowSize, stride(n+HeaderSize)+wordSize))
+	w.left = max(int(end-head)-HeaderSize-wordSize-7, int(n))
+	w.mem.PrefetchWrite(w.off + sys.PrefetchLen)
+	w.mem.PrefetchWrite(w.off + 2*sys.PrefetchLen)
+}
+
+// rebase makes pos the next record's, and finds it in the first of the two mappings.
+func (w *Writer) rebase(pos uint64) {
+	w.base, w.based = pos, pos&w.mask
+	w.off = w.based
+}
+
+// pad returns what is left of a single mapping when need, and the pad after it, do not fit in.
+func (w *Writer) pad(need uint64) uint64 {
+	if left := w.capacity - w.Position()&w.mask; w.single && need > left {
+		return left
+	}
+	return 0
+}
+
+// control appends a control record of size bytes to the batch, and so right before the next message.
+func (w *Writer) control(kind, size uint64, words ...uint64) {
+	pos := w.Position()
+	next := pos + size
+	off := pos & w.mask
+	w.mem.Store64(next&w.mask, 0)
+	if size > wordSize {
+		w.mem.Store64(off+8, kind)
+	}
+	for i, v := range words {
+		w.mem.Store64(off+HeaderSize+uint64(i)*8, v)
+	}
+	word := size | flagControl | w.seq<<seqShift
+	if w.held == 0 {
+		w.held, w.first = word, off
+	} else {
+		w.mem.Store64(off, word)
+	}
+	w.rebase(next)
+}
+
+func (w *Writer) publish() {
+	w.hdr.Store64(hdrPublished, w.Position())
+	if check.On {
+		check.Point("published")
+	}
+}
+
+// grant tries to make room for need bytes at head.
+func (w *Writer) grant(need uint64) bool {
+	head := w.Position()
+	w.mark(head)
+	if limit := head + max(need, w.step); limit > w.limit {
+		w.limit = limit
+		w.hdr.Store64(hdrLimit, limit)
+		if check.On {
+			check.Point("limit")
+		}
+	}
+	// Full fence: limit is out before any overwriting, and before the gates are read.
+	sys.StoreFence()
+	w.granted = max(w.granted, min(w.limit, w.slowest()+w.capacity))
+	if head+need <= w.granted {
+		w.fulls = 0
+		return true
+	}
+	if w.fulls%reapEvery == 0 && w.reap() {
+		w.granted = max(w.granted, min(w.limit, w.slowest()+w.capacity))
+	}
+	w.fulls++
+	return head+need <= w.granted
+}
+
+// slowest returns the lowest gating cursor, or head. A cursor is believed only between where it was seen last and head:
+// one outside is forged, and its owner is evicted.
+func (w *Writer) slowest() uint64 {
+	head := w.Position()
+	lowest := head
+	gates := w.cur.Load64(curGates)
+	for left := gates; left != 0; left &= left - 1 {
+		i := bits.TrailingZeros64(left)
+		slot := w.cur.At(curSlots + uint64(i)*slotSize)
+		life, cursor := slot.Load32(slotLife), slot.Load64(slotCursor)
+		floor := w.seen[i]
+		if w.known>>i&1 == 0 || w.life[i] != life {
+			floor = w.granted - w.capacity
+			if cursor < floor {
+				continue // it is attaching, will see limit and start further on
+			}
+		}
+		if cursor < floor || cursor > head || cursor&7 != 0 {
+			w.evict(i)
+			gates &^= 1 << i
+			continue
+		}
+		w.life[i], w.seen[i] = life, cursor
+		lowest = min(lowest, cursor)
+	}
+	w.known = gates
+	return lowest
+}
+
+// evict closes gate i and makes its owner's next Release fail.
+func (w *Writer) evict(i int) {
+	slot := w.cur.At(curSlots + uint64(i)*slotSize)
+	slot.Add32(slotGen, 1)
+	w.cur.AndNot64(curGates, 1<<i)
+	w.evicted.Add(1)
+	if check.On {
+		check.Point("evicted")
+	}
+}
+
+// reap evicts the gates of dead readers: ephemeral ones in any case, durable ones if they are what the ring is full of.
+// It reports whether it found any.
+func (w *Writer) reap() bool {
+	lowest, found := w.slowest(), false
+	for left := w.known; left != 0; left &= left - 1 {
+		i := bits.TrailingZeros64(left)
+		slot := w.cur.At(curSlots + uint64(i)*slotSize)
+		if slot.Load32(slotState)&stateDurable != 0 && w.seen[i] != lowest {
+			continue
+		}
+		if w.ring.ifDead(i, func() { w.evict(i) }) {
+			found = true
+		}
+	}
+	return found
+}
+
+// refuse says why a commit of n bytes cannot be.
+func (w *Writer) refuse(n int) error {
+	switch {
+	case w.broken != nil:
+		return w.broken
+	case w.claimed == 0 || w.batch != 0:
+		return ErrNoClaim
+	case n <= 0:
+		return fmt.Errorf("%w: commit of %d bytes", ErrEmpty, n)
+	default:
+		return fmt.Errorf("%w: commit of %d bytes, claimed %d", ErrTooLarge, n, w.claimed)
+	}
+}
+
+// refuseBatch says why a commit of k records cannot be.
+func (w *Writer) refuseBatch(k int) error {
+	switch {
+	case w.broken != nil:
+		return w.broken
+	case w.batch == 0:
+		return ErrNoClaim
+	case k <= 0:
+		return fmt.Errorf("%w: commit of %d records", ErrEmpty, k)
+	default:
+		return fmt.Errorf("%w: commit of %d records, claimed %d", ErrTooLarge, k, w.batch)
+	}
+}
+
+// stop makes every later call answer err.
+func (w *Writer) stop(err error) error {
+	w.broken, w.left, w.claimed, w.batch = err, 0, 0, 0
+	return err
+}
+
+// wake lets the sleepers know. A reader that arms sets bit 0; raising the word by one clears the bit and counts the
+// wake-up, so that who is about to sleep on the old value does not.
+func (w *Writer) wake() {
+	if w.fenced != 0 {
+		sys.StoreFence()
+	}
+	if w.cur.Load32(curParked)&1 == 0 {
+		return
+	}
+	w.cur.Add32(curParked, 1)
+	if check.On {
+		check.Point("wake")
+	}
+	// The word is mapped for as long as the writer lives, so the kernel has nothing to refuse.
+	_, _ = sys.FutexWake(w.cur.Word32(curParked), 1<<30)
+}
+
+// Evictions returns how many gating readers this writer went on without: dead ones, and those whose cursor was forged.
+func (w *Writer) Evictions() uint64 { return w.evicted.Load() }
+
+// Evict goes on without the gating reader in slot i (ReaderInfo.Slot), dead or alive: its next Release answers
+// ErrEvicted. It reports whether there was a gate to close.
+func (w *Writer) Evict(i int) bool {
+	if i < 0 || i >= MaxReaders || w.broken != nil || w.cur.Load64(curGates)>>i&1 == 0 {
+		return false
+	}
+	w.evict(i)
+	return true
+}
+
+// Close flushes the batch and gives the ring to the next writer.
+func (w *Writer) Close() error {
+	if w.closed {
+		return ErrClosed
+	}
+	w.closed = true
+	w.Abort()
+	if w.broken == nil {
+		w.Flush()
+		w.publish()
+		_ = w.stop(ErrClosed) // every later call answers this
+	}
+	return w.ring.dropWriter(w)
+}

@@ -1,0 +1,167 @@
+package ring
+
+import "github.com/alphapulse/transport/internal/sys"
+
+// A mark names a record boundary: its position, the seq of the record there, and the epoch in force before it. The
+// writer makes one per eighth of the ring or so. From the marks a reader finds the oldest boundary still held, and what
+// seq is at a position, by walking at most a few thousand bytes.
+//
+//	0  position u64 · seq u64 · epoch u64 · check u64 (the three and a constant, exclusive or)
+type mark struct {
+	pos, seq, epoch uint64
+}
+
+const markCheck = 0x9e3779b97f4a7c15
+
+// mark records the boundary at head, unless the newest mark is near.
+func (w *Writer) mark(head uint64) {
+	if w.marks > 0 && head-w.marked < w.step/2 {
+		return
+	}
+	storeMark(w.hdr, w.marks, mark{head, w.seq, w.opened})
+	w.marked = head
+	w.marks++
+}
+
+func storeMark(hdr sys.Mem, i int, m mark) {
+	at := hdrMarks + uint64(i%markCount)*markSize
+	hdr.Store64(at+24, 0)
+	hdr.Store64(at, m.pos)
+	hdr.Store64(at+8, m.seq)
+	hdr.Store64(at+16, m.epoch)
+	hdr.Store64(at+24, m.pos^m.seq^m.epoch^markCheck)
+}
+
+// loadMark reads mark i; ok is false for one that is empty or being written.
+func loadMark(hdr sys.Mem, i int) (m mark, ok bool) {
+	at := hdrMarks + uint64(i)*markSize
+	sum := hdr.Load64(at + 24)
+	m = mark{hdr.Load64(at), hdr.Load64(at + 8), hdr.Load64(at + 16)}
+	return m, m.pos^m.seq^m.epoch^markCheck == sum && sum != 0 && m.seq >= firstSeq && m.pos&7 == 0
+}
+
+// nearest returns the newest mark at or before pos, and the oldest one after it, among those not below floor.
+func nearest(hdr sys.Mem, pos, floor uint64) (before, after mark, hasBefore, hasAfter bool) {
+	for i := range markCount {
+		m, ok := loadMark(hdr, i)
+		switch {
+		case !ok || m.pos < floor:
+		case m.pos <= pos && (!hasBefore || m.pos > before.pos):
+			before, hasBefore = m, true
+		case m.pos > pos && (!hasAfter || m.pos < after.pos):
+			after, hasAfter = m, true
+		}
+	}
+	return before, after, hasBefore, hasAfter
+}
+
+// walk follows the records from m to position to. It returns the mark there; ok is false when no boundary is at to, or
+// the bytes between are not records.
+func (d *data) walk(m mark, to uint64) (mark, bool) {
+	for m.pos < to {
+		word := d.mem.Load64(m.pos & d.mask)
+		if !d.plausible(m.pos, word, m.seq) {
+			return m, false
+		}
+		if word&flagControl != 0 {
+			if kind, epoch := d.control(m.pos, word); kind == kindEpoch {
+				m.epoch = epoch
+			}
+		} else {
+			m.seq++
+		}
+		m.pos += stride(word & sizeMask)
+	}
+	return m, m.pos == to
+}
+
+// plausible reports whether word can be the commit word at pos of a record of number seq.
+func (d *data) plausible(pos, word, seq uint64) bool {
+	size := word & sizeMask
+	least := uint64(HeaderSize + 1)
+	if word&flagControl != 0 {
+		least = wordSize
+	}
+	return size >= least && size <= d.largest && uint32(word>>seqShift) == uint32(seq) &&
+		word&flagMask&^flagControl == 0 && pos&d.mask+size <= d.span
+}
+
+// control reads the control record at pos: its kind, and the epoch it opens.
+func (d *data) control(pos, word uint64) (kind, epoch uint64) {
+	size := word & sizeMask
+	if size < HeaderSize {
+		return kindPad, 0
+	}
+	kind = d.mem.Load64(pos&d.mask + 8)
+	if kind == kindEpoch && size == epochRecord {
+		epoch = d.mem.Load64(pos&d.mask + HeaderSize)
+	}
+	return kind, epoch
+}
+
+// locate finds the record boundary at pos: its seq and the epoch in force. ok is false when pos is no boundary or is
+// not held any more.
+func (d *data) locate(pos uint64) (m mark, ok bool) {
+	floor := d.hdr.Load64(hdrLimit) - d.capacity
+	if pos < floor {
+		return mark{}, false
+	}
+	before, after, hasBefore, hasAfter := nearest(d.hdr, pos, floor)
+	switch {
+	case hasBefore:
+		m, ok = d.walk(before, pos)
+	case hasAfter:
+		m, ok = d.backward(pos, after)
+	}
+	sys.LoadFence()
+	return m, ok && pos >= d.hdr.Load64(hdrLimit)-d.capacity
+}
+
+// backward finds what is at pos from a mark after it: the record's own half of the seq, proved by a walk to the mark.
+func (d *data) backward(pos uint64, after mark) (mark, bool) {
+	word := d.mem.Load64(pos & d.mask)
+	seq := after.seq - uint64(uint32(after.seq)-uint32(word>>seqShift))
+	end, ok := d.walk(mark{pos, seq, 0}, after.pos)
+	epoch := after.epoch
+	if old, changed := d.epochBefore(pos, after.pos); changed {
+		epoch = old
+	}
+	return mark{pos, seq, epoch}, ok && end.seq == after.seq
+}
+
+// epochBefore returns the epoch in force at pos as the first epoch record from there names it.
+func (d *data) epochBefore(pos, to uint64) (old uint64, changed bool) {
+	for pos < to {
+		word := d.mem.Load64(pos & d.mask)
+		size := word & sizeMask
+		if size < wordSize || size > d.largest {
+			return 0, false
+		}
+		if kind, _ := d.control(pos, word); word&flagControl != 0 && kind == kindEpoch {
+			return d.mem.Load64(pos&d.mask + HeaderSize + 8), true
+		}
+		pos += stride(size)
+	}
+	return 0, false
+}
+
+// oldest returns the oldest mark still held, or ok false when there is none yet.
+func (d *data) oldest() (m mark, ok bool) {
+	floor := d.hdr.Load64(hdrLimit) - d.capacity
+	_, m, _, ok = nearest(d.hdr, floor-1, floor)
+	return m, ok
+}
+
+// tail walks from the published position to the end of what is committed.
+func (d *data) tail() (m mark, ok bool) {
+	published := d.hdr.Load64(hdrPublished)
+	m, ok = d.locate(published)
+	for ok && m.pos-published <= d.capacity {
+		word := d.mem.Load64(m.pos & d.mask)
+		if word == 0 || !d.plausible(m.pos, word, m.seq) {
+			return m, true
+		}
+		m, _ = d.walk(m, m.pos+1)
+	}
+	return m, ok
+}

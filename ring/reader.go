@@ -1,0 +1,121 @@
+package ring
+
+import (
+	"github.com/alphapulse/transport/internal/check"
+	"github.com/alphapulse/transport/internal/sys"
+)
+
+// Reader reads the records of a ring in order. It belongs to one goroutine at a time. The zero Reader is not valid.
+//
+// It has two numbers: next, private, moved by Peek and Seek; and cursor, shared, moved forward by Release.
+//
+// Where it looks for news decides the ring's speed. A reader that waits looks at the commit word at next and at nothing
+// else: a message of one line then costs one line transfer. A reader that has fallen behind must not do so, since each
+// look takes the line away that the writer is filling; it reads the published position once and then has all before it.
+type Reader struct {
+	data          // a page of zeroes once the reader is closed or broken
+	next   uint64 // position of the next record to peek
+	seq    uint64 // its number
+	end    uint64 // the published position when it was last read
+	idle   bool   // the last Peek found nothing
+	lossy  bool
+	out    int    // records peeked and not released
+	count  uint64 // records peeked in the last batch
+	cursor uint64 // as in the slot
+	gen    uint32 // the slot's generation at attach
+	slot   sys.Mem
+	attached
+}
+
+// Peek lends the next records, at most len(batch), in place, and returns how many. They stay readable until they are
+// released (gate) or until the next Peek (lossy). Peeking again goes on after them.
+//
+// 0 means that nothing is committed beyond what was peeked, or that the reader can go no further: Err tells.
+func (r *Reader) Peek(batch []Record) int {
+	if r.lossy {
+		return r.peekCopies(batch)
+	}
+	pos := r.next
+	word := r.mem.Load64(pos & r.mask)
+	if word == 0 {
+		r.idle = true
+		return 0
+	}
+	until := r.end
+	if pos >= until {
+		if r.idle {
+			until = pos + 1 // this one: looking further would take lines the writer is about to fill
+		} else {
+			until = r.refresh(pos)
+		}
+	}
+	r.idle = false
+	off := pos & r.mask
+	end, tag, n := off+until-pos, uint64(uint32(r.seq))<<4, 0
+	for n < len(batch) {
+		size := word & sizeMask
+		if word>>flagShift != tag || size-(HeaderSize+1) > r.largest-(HeaderSize+1) || off+size > r.span {
+			return r.odd(batch, n, pos-pos&r.mask+off, word)
+		}
+		batch[n] = r.mem.Bytes(off, size)
+		n++
+		tag = (tag + 1<<4) & (1<<36 - 1)
+		off += stride(size)
+		if off >= end {
+			break
+		}
+		if word = r.mem.Load64(off); word == 0 {
+			break
+		}
+	}
+	r.next, r.seq = pos-pos&r.mask+off, r.seq+uint64(n)
+	r.count, r.out = uint64(n), r.out+n
+	if check.On {
+		check.Point("peek")
+	}
+	return n
+}
+
+// refresh reads the published position. If it says nothing new, commit words alone lead on.
+func (r *Reader) refresh(pos uint64) uint64 {
+	end := r.hdr.Load64(hdrPublished)
+	if end-pos > r.capacity {
+		return pos + r.capacity // behind pos, or nonsense: the zero after the last commit ends the batch
+	}
+	r.end = end
+	return max(end, pos+1)
+}
+
+// Release gives the first n records back that were peeked and not yet released. A gating reader's cursor moves past
+// them and the writer may overwrite them. It answers ErrReleased when n is more than were peeked, and ErrEvicted when
+// the writer went on without this reader: what was peeked is then to be discarded.
+func (r *Reader) Release(n int) error {
+	if n != r.out || r.slot.Load32(slotGen) != r.gen {
+		return r.releaseSome(n)
+	}
+	r.out = 0
+	r.cursor = r.next
+	r.slot.Store64(slotSeq, r.seq)
+	r.slot.Store64(slotCursor, r.next)
+	if check.On {
+		check.Point("release")
+	}
+	return nil
+}
+
+// Seq returns the sequence number of the next record to peek.
+func (r *Reader) Seq() uint64 { return r.seq }
+
+// First returns the sequence number of the first record of the last batch.
+func (r *Reader) First() uint64 { return r.seq - r.count }
+
+// Position returns the position of the next record to peek, in bytes.
+func (r *Reader) Position() uint64 { return r.next }
+
+// Cursor returns the position up to which records were released, in bytes.
+func (r *Reader) Cursor() uint64 { return r.cursor }
+
+// Lag returns how many bytes are published beyond the cursor.
+func (r *Reader) Lag() uint64 {
+	return max(r.hdr.Load64(hdrPublished), r.next) - r.cursor
+}

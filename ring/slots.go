@@ -1,0 +1,342 @@
+package ring
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/alphapulse/transport/internal/check"
+	"github.com/alphapulse/transport/internal/sys"
+)
+
+// States of a reader slot. A slot is owned by whoever holds its lock byte; the state outlives the owner.
+const (
+	stateFree    = 0
+	stateGate    = 1
+	stateLossy   = 2
+	stateDurable = 1 << 8
+)
+
+// attachTries bounds how often an attaching reader starts further on because the writer was quicker.
+const attachTries = 1000
+
+func (r *Ring) slot(i int) sys.Mem { return r.cur.At(curSlots + uint64(i)*slotSize) }
+
+// Reader attaches a reader.
+func (r *Ring) Reader(o ReaderOptions) (*Reader, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.use(); err != nil {
+		return nil, err
+	}
+	rd, err := r.attachReader(o)
+	if err != nil {
+		r.users--
+		return nil, err
+	}
+	return rd, nil
+}
+
+func (r *Ring) attachReader(o ReaderOptions) (*Reader, error) {
+	i, adopted, err := r.takeSlot(o)
+	if err != nil {
+		return nil, err
+	}
+	rd := &Reader{data: r.data, lossy: o.Mode == Lossy, slot: r.slot(i)}
+	rd.ring, rd.index, rd.opts = r, i, o
+	if rd.lossy {
+		rd.arena = make([]byte, r.data.capacity/8+HeaderSize)
+	}
+	if check.On {
+		check.Point("attach.slot")
+	}
+	if adopted && rd.adopt() {
+		return rd, nil
+	}
+	r.describe(i, o)
+	if err := rd.enter(); err != nil {
+		r.freeSlot(i, false)
+		return nil, fmt.Errorf("%s: %w", r.name(), err)
+	}
+	if adopted {
+		if missed := rd.slot.Load64(slotSeq); missed < rd.seq {
+			rd.lost = rd.seq - missed
+		}
+	}
+	rd.slot.Store64(slotSeq, rd.seq)
+	return rd, nil
+}
+
+// adopt goes on at the cursor of a durable slot that still gates.
+func (rd *Reader) adopt() bool {
+	gates := rd.ring.cur.Load64(curGates)
+	rd.gen = rd.slot.Load32(slotGen)
+	if gates>>rd.index&1 == 0 {
+		return false
+	}
+	m, ok := rd.locate(rd.slot.Load64(slotCursor))
+	if !ok {
+		return false
+	}
+	rd.ring.describe(rd.index, rd.opts)
+	rd.begin(m)
+	return true
+}
+
+func (rd *Reader) begin(m mark) {
+	rd.next, rd.cursor, rd.end = m.pos, m.pos, m.pos
+	rd.seq, rd.epoch = m.seq, m.epoch
+}
+
+// enter finds the place to start and, gating, makes the writer respect it.
+func (rd *Reader) enter() error {
+	rd.slot.Add32(slotLife, 1)
+	rd.gen = rd.slot.Load32(slotGen)
+	for range attachTries {
+		m, ok := rd.start()
+		if !ok {
+			continue
+		}
+		rd.slot.Store64(slotCursor, m.pos)
+		if !rd.lossy {
+			rd.ring.cur.Or64(curGates, 1<<rd.index) // full fence: see grants
+		}
+		if check.On {
+			check.Point("attach.gate")
+		}
+		if m.pos >= rd.hdr.Load64(hdrLimit)-rd.capacity {
+			rd.begin(m)
+			return nil
+		}
+	}
+	rd.ring.cur.AndNot64(curGates, 1<<rd.index)
+	return fmt.Errorf("%w: no record boundary found in %d tries", ErrCorrupt, attachTries)
+}
+
+func (rd *Reader) start() (mark, bool) {
+	if rd.opts.From == Oldest {
+		if m, ok := rd.oldest(); ok {
+			return m, true
+		}
+	}
+	return rd.tail()
+}
+
+// takeSlot locks a slot: for a durable reader the one of its name if there is one; else a free one; else one whose
+// owner is dead and that gates nobody.
+func (r *Ring) takeSlot(o ReaderOptions) (i int, adopted bool, err error) {
+	if o.Durable {
+		for i := range MaxReaders {
+			if s := r.slot(i); s.Load32(slotState)&stateDurable == 0 || r.slotNamed(i) != o.Name {
+				continue
+			}
+			if ok, err := r.lockSlot(i); err != nil || ok {
+				return i, true, err
+			}
+			return 0, false, fmt.Errorf("%w: durable reader %q of %s by process %d", ErrOwned, o.Name, r.name(), r.slot(i).Load32(slotPID))
+		}
+	}
+	for _, fit := range []func(state uint32, gating bool) bool{
+		func(state uint32, _ bool) bool { return state == stateFree },
+		func(state uint32, _ bool) bool { return state&stateDurable == 0 },
+		func(_ uint32, gating bool) bool { return !gating },
+	} {
+		for i := range MaxReaders {
+			if !fit(r.slot(i).Load32(slotState), r.cur.Load64(curGates)>>i&1 == 1) {
+				continue
+			}
+			if ok, err := r.lockSlot(i); err != nil || ok {
+				r.cur.AndNot64(curGates, 1<<i)
+				return i, false, err
+			}
+		}
+	}
+	return 0, false, fmt.Errorf("%w: %s has %d", ErrNoSlot, r.name(), MaxReaders)
+}
+
+// lockSlot takes slot i unless a living reader has it.
+func (r *Ring) lockSlot(i int) (bool, error) {
+	if r.slots>>i&1 == 1 {
+		return false, nil
+	}
+	if r.curFile != nil {
+		if ok, err := sys.LockByte(r.curFile, slotByte+int64(i)); err != nil || !ok {
+			return false, err
+		}
+	}
+	r.slots |= 1 << i
+	return true, nil
+}
+
+func (r *Ring) unlockSlot(i int) {
+	r.slots &^= 1 << i
+	if r.curFile != nil {
+		_ = sys.UnlockByte(r.curFile, slotByte+int64(i)) // closing the file would do the same
+	}
+}
+
+// ifDead runs fn while it holds slot i, if no living reader does.
+func (r *Ring) ifDead(i int, fn func()) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ok, err := r.lockSlot(i); err != nil || !ok {
+		return false
+	}
+	fn()
+	if s := r.slot(i); s.Load32(slotState)&stateDurable == 0 {
+		s.Store32(slotState, stateFree)
+	}
+	r.unlockSlot(i)
+	return true
+}
+
+func (r *Ring) describe(i int, o ReaderOptions) {
+	s := r.slot(i)
+	state := uint32(stateGate)
+	if o.Mode == Lossy {
+		state = stateLossy
+	}
+	if o.Durable {
+		state |= stateDurable
+	}
+	name := s.Bytes(slotName, maxName)
+	clear(name)
+	copy(name, o.Name)
+	s.Store32(slotPID, uint32(os.Getpid()))
+	s.Store32(slotState, state)
+}
+
+// freeSlot gives slot i back; keep leaves it gating for a successor.
+func (r *Ring) freeSlot(i int, keep bool) {
+	if !keep {
+		r.cur.AndNot64(curGates, 1<<i)
+		r.slot(i).Store32(slotState, stateFree)
+	}
+	r.unlockSlot(i)
+}
+
+func (r *Ring) dropReader(rd *Reader) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.freeSlot(rd.index, rd.opts.Durable)
+	return r.unuse()
+}
+
+// Forget frees the slot of a durable reader that is dead or closed. It answers ErrOwned when the reader lives and
+// ErrRange when there is none of that name.
+func (r *Ring) Forget(name string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return ErrClosed
+	}
+	for i := range MaxReaders {
+		if r.slot(i).Load32(slotState)&stateDurable == 0 || r.slotNamed(i) != name {
+			continue
+		}
+		if ok, err := r.lockSlot(i); err != nil || !ok {
+			return fmt.Errorf("%w: durable reader %q of %s (%v)", ErrOwned, name, r.name(), err)
+		}
+		r.freeSlot(i, false)
+		return nil
+	}
+	return fmt.Errorf("%w: no durable reader %q in %s", ErrRange, name, r.name())
+}
+
+func (r *Ring) slotNamed(i int) string {
+	name := r.slot(i).Bytes(slotName, maxName)
+	if end := bytes.IndexByte(name, 0); end >= 0 {
+		name = name[:end]
+	}
+	return string(name)
+}
+
+// ReaderInfo is one reader as the ring's files show it.
+type ReaderInfo struct {
+	Slot    int
+	Name    string
+	PID     int    // as the reader wrote it, for display: another pid namespace counts differently
+	Command string // the process's name in this pid namespace, empty when unknown
+	Mode    Mode
+	Durable bool
+	Gating  bool   // the writer waits for it
+	Alive   bool   // a stopped process is alive
+	Cursor  uint64 // position in bytes
+	Lag     uint64 // bytes published beyond the cursor
+}
+
+// String names the reader the way a lag report does.
+func (i ReaderInfo) String() string {
+	alive := "alive"
+	if !i.Alive {
+		alive = "dead"
+	}
+	return fmt.Sprintf("%s reader %q of process %d (%s, %s), %d bytes behind", i.Mode, i.Name, i.PID, i.Command, alive, i.Lag)
+}
+
+// Readers lists the readers, living and dead, that have a slot.
+func (r *Ring) Readers() ([]ReaderInfo, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed && r.users == 0 {
+		return nil, ErrClosed
+	}
+	var all []ReaderInfo
+	for i := range MaxReaders {
+		if r.slot(i).Load32(slotState) == stateFree {
+			continue
+		}
+		info, err := r.readerInfo(i)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, info)
+	}
+	return all, nil
+}
+
+func (r *Ring) readerInfo(i int) (ReaderInfo, error) {
+	s := r.slot(i)
+	state := s.Load32(slotState)
+	info := ReaderInfo{Slot: i, Name: r.slotNamed(i), PID: int(s.Load32(slotPID)), Durable: state&stateDurable != 0,
+		Gating: r.cur.Load64(curGates)>>i&1 == 1, Cursor: s.Load64(slotCursor), Alive: r.slots>>i&1 == 1}
+	if state&0xff == stateLossy {
+		info.Mode = Lossy
+	}
+	if published := r.data.hdr.Load64(hdrPublished); published > info.Cursor {
+		info.Lag = published - info.Cursor
+	}
+	if !info.Alive && r.curFile != nil {
+		held, err := sys.ByteHeld(r.curFile, slotByte+int64(i))
+		if err != nil {
+			return info, err
+		}
+		info.Alive = held
+	}
+	if comm, err := os.ReadFile("/proc/" + strconv.Itoa(info.PID) + "/comm"); err == nil {
+		info.Command = string(bytes.TrimSpace(comm))
+	}
+	return info, nil
+}
+
+// Slowest returns the gating reader the writer waits for, or ok false when no reader gates. Ask it after ErrFull to
+// name the process that holds the ring.
+func (w *Writer) Slowest() (slowest ReaderInfo, ok bool) {
+	if w.closed {
+		return ReaderInfo{}, false
+	}
+	all, err := w.ring.Readers()
+	if err != nil {
+		return ReaderInfo{}, false
+	}
+	for _, info := range all {
+		if info.Gating && (!ok || info.Cursor < slowest.Cursor) {
+			slowest, ok = info, true
+		}
+	}
+	return slowest, ok
+}

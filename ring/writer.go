@@ -1,0 +1,195 @@
+package ring
+
+import (
+	"github.com/alphapulse/transport/internal/check"
+	"github.com/alphapulse/transport/internal/sys"
+)
+
+// Writer appends records to a ring. It belongs to one goroutine at a time. The zero Writer is not valid.
+//
+// The order of stores is the whole protocol. The commit word after the record is zeroed before the record's own commit
+// word is stored, so that bytes of a former lap are never read as a commit. A batch holds its first commit word back
+// until Flush: the words behind it are in place but nobody gets past the zero. The published position is stored after
+// the words it covers; single commits store it only once per window, since a reader that waits looks at the commit word
+// and one that has fallen behind has enough to read.
+//
+// A window is the short run of bytes that Claim may lend from without looking at anything else. At its end the slow half
+// (grant.go) publishes, prefetches and, once per eighth of the ring, looks at the readers.
+type Writer struct {
+	grants         // the slow half, and the view of the data
+	off     uint64 // where the next record lies in mem
+	left    int    // Claim lends up to this many bytes without asking
+	claimed int    // bytes lent by the last claim; 0: none
+	batch   int    // records lent by the last ClaimBatch; 0: it was a Claim
+	seq     uint64 // of the next record
+	stamp   uint64
+	held    uint64 // commit word held back by the open batch; 0: no batch
+	first   uint64 // where it belongs in mem
+	cur     sys.Mem
+	fenced  uint32 // 1 where readers cannot make this side pass a fence
+}
+
+// Claim lends n bytes for the next record, 1 to MaxPayload. They are valid until Commit, Stage, Abort or the next
+// claim, which takes the place of this one. Their content is whatever an earlier lap left.
+//
+// It answers ErrFull when a gating reader is in the way, ErrTooLarge, ErrEmpty, ErrFenced or ErrClosed.
+func (w *Writer) Claim(n int) ([]byte, error) {
+	if n > w.left || n <= 0 {
+		return w.ask(n)
+	}
+	w.claimed, w.batch = n, 0
+	return w.mem.Bytes(w.off+HeaderSize, uint64(n)), nil
+}
+
+// Commit ends the claim with its first n bytes and publishes the record, and with it whatever was staged before.
+// It answers ErrNoClaim, ErrEmpty or ErrTooLarge, and then nothing has changed.
+func (w *Writer) Commit(n int) error {
+	if uint(n-1) >= uint(w.claimed) || w.batch != 0 {
+		return w.refuse(n)
+	}
+	if w.held != 0 {
+		w.append(n)
+		w.Flush()
+		return nil
+	}
+	off, size := w.off, uint64(n)+HeaderSize
+	next := stride(size)
+	w.claimed = 0
+	w.left -= int(next)
+	w.off = off + next
+	w.mem.Store64(off+next, 0)
+	w.mem.Store64(off+8, w.stamp)
+	if check.On {
+		check.Point("prepared")
+	}
+	w.mem.Store64(off, size|w.seq<<seqShift)
+	if check.On {
+		check.Point("committed")
+	}
+	w.seq++
+	if w.cur.Load32(curParked)&1|w.fenced != 0 {
+		w.wake()
+	}
+	return nil
+}
+
+// Stage ends the claim with its first n bytes and adds the record to the batch that Flush publishes. A batch that grows
+// past an eighth of the ring is flushed by itself. It answers as Commit does.
+func (w *Writer) Stage(n int) error {
+	if uint(n-1) >= uint(w.claimed) || w.batch != 0 {
+		return w.refuse(n)
+	}
+	w.append(n)
+	return nil
+}
+
+// append puts the claimed record behind the open batch, or opens one with it.
+func (w *Writer) append(n int) {
+	off, size := w.off, uint64(n)+HeaderSize
+	next := stride(size)
+	w.claimed = 0
+	w.left -= int(next)
+	w.off = off + next
+	w.mem.Store64(off+next, 0)
+	w.mem.Store64(off+8, w.stamp)
+	word := size | w.seq<<seqShift
+	w.seq++
+	if w.held == 0 {
+		w.held, w.first = word, off
+		return
+	}
+	w.mem.Store64(off, word)
+	if check.On {
+		check.Point("staged")
+	}
+}
+
+// Flush publishes the batch: its first commit word, then the position after it. Without a batch it does nothing.
+func (w *Writer) Flush() {
+	if w.held == 0 {
+		return
+	}
+	if check.On {
+		check.Point("flush")
+	}
+	w.mem.Store64(w.first, w.held)
+	if check.On {
+		check.Point("flushed")
+	}
+	w.held = 0
+	w.hdr.Store64(hdrPublished, w.Position())
+	if check.On {
+		check.Point("published")
+	}
+	if w.cur.Load32(curParked)&1|w.fenced != 0 {
+		w.wake()
+	}
+}
+
+// ClaimBatch lends n bytes for each of the next records, as many as there is room for, at most len(batch), and returns
+// how many. What holds for Claim holds for each; it answers an error only when there is room for none.
+func (w *Writer) ClaimBatch(batch [][]byte, n int) (int, error) {
+	size := uint64(n) + HeaderSize
+	next := stride(size)
+	k, err := w.askBatch(n, len(batch))
+	if err != nil {
+		return 0, err
+	}
+	off, word := w.off, size|w.seq<<seqShift
+	for i := range batch[:k] {
+		if i > 0 { // behind the first word, which stays 0, nobody sees these
+			w.mem.Store64(off, word)
+		}
+		w.mem.Store64(off+8, w.stamp)
+		batch[i] = w.mem.Bytes(off+HeaderSize, uint64(n))
+		off += next
+		word += 1 << seqShift
+	}
+	w.claimed, w.batch = n, k
+	return k, nil
+}
+
+// CommitBatch publishes the first k records of the last ClaimBatch, each with all its bytes, and with them whatever was
+// staged before. It answers ErrNoClaim or ErrTooLarge, and then nothing has changed.
+func (w *Writer) CommitBatch(k int) error {
+	if uint(k-1) >= uint(w.batch) {
+		return w.refuseBatch(k)
+	}
+	size := uint64(w.claimed) + HeaderSize
+	bytes := uint64(k) * stride(size)
+	w.mem.Store64(w.off+bytes, 0)
+	if check.On {
+		check.Point("prepared")
+	}
+	word := size | w.seq<<seqShift
+	if w.held == 0 {
+		w.held, w.first = word, w.off
+	} else {
+		w.mem.Store64(w.off, word)
+	}
+	w.off += bytes
+	w.left -= int(bytes)
+	w.seq += uint64(k)
+	w.claimed, w.batch = 0, 0
+	w.Flush()
+	return nil
+}
+
+// Abort gives the claim back. Nothing was visible of it.
+func (w *Writer) Abort() { w.claimed, w.batch = 0, 0 }
+
+// SetStamp lends the stamp of all records committed or staged from now on: any number, by custom the nanoseconds of the
+// monotonic clock at which the message was meant to be sent; 0 means none.
+func (w *Writer) SetStamp(stamp uint64) { w.stamp = stamp }
+
+// Seq returns the sequence number of the next record. A ring's first record is 1.
+func (w *Writer) Seq() uint64 { return w.seq }
+
+// Position returns the position of the next record in bytes.
+func (w *Writer) Position() uint64 { return w.base + w.off - w.based }
+
+// Epoch returns the epoch of this writer: later writers of a ring have higher ones.
+func (w *Writer) Epoch() uint64 { return w.epoch }
+
+// MaxPayload returns the largest n that Claim takes, in bytes.
+func (w *Writer) MaxPayload() int { return w.room }
