@@ -154,3 +154,11 @@ func (w *Builder) Snapshot(v *Snapshot) {
 	}
 	copy(b[head:], v.Body)
 }
+
+// Put writes the request as a whole message. h is the asking side's header; its domain is set to that of the gap.
+func (r Recovery) Put(dst []byte, d Dialect, h Header, numbering Numbering) (int, error) {
+	h.RelayDomain = numbering.RelayDomain(r.Domain)
+	w := Build(dst, d, h)
+	w.RecoveryRequest(&r.Request)
+	return w.Finish()
+}
