@@ -1,8 +1,10 @@
 package bench
 
 import (
+	"maps"
 	"math/bits"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -101,7 +103,7 @@ func closestPair() (time.Time, uint64) {
 }
 
 // tickStep returns by how many ticks sys.Ticks moves at a time. Some processors count in steps of tens: then nearly every difference
-// of two readings is a multiple of the commonest one, however much work lies between them.
+// of two readings is a multiple of that step, however much work lies between them.
 func tickStep() float64 {
 	count := make(map[uint64]int)
 	diffs := make([]uint64, 0, stepReadings)
@@ -118,12 +120,7 @@ func tickStep() float64 {
 		last = now
 	}
 	runtime.KeepAlive(sink)
-	step, most := uint64(1), 0
-	for d, n := range count {
-		if d > 2 && n > most {
-			step, most = d, n
-		}
-	}
+	step := commonGap(count, stepReadings/100)
 	fit := 0
 	for _, d := range diffs {
 		if r := d % step; r <= 1 || r == step-1 {
@@ -134,4 +131,19 @@ func tickStep() float64 {
 		return 1
 	}
 	return float64(step)
+}
+
+// commonGap returns the smallest gap of more than two between values seen at least often times, zero counting as one of them; 1 if none.
+func commonGap(count map[uint64]int, often int) uint64 {
+	step, last := uint64(0), uint64(0)
+	for _, v := range slices.Sorted(maps.Keys(count)) {
+		if count[v] < often {
+			continue
+		}
+		if gap := v - last; gap > 2 && (step == 0 || gap < step) {
+			step = gap
+		}
+		last = v
+	}
+	return max(step, 1)
 }

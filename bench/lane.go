@@ -70,8 +70,8 @@ var (
 )
 
 const (
-	patience  = 3 * time.Second // how long one side waits for the other before it calls it silent
-	lookEvery = 1 << 12         // spins between two looks at whether the other side still lives
+	defaultPatience = 3 * time.Second // how long one side waits for the other before it calls it silent
+	lookEvery       = 1 << 12         // spins between two looks at whether the other side still lives
 )
 
 // slice is one lane's turn on the near side.
@@ -82,6 +82,7 @@ type slice struct {
 	hard  uint64 // reading at which the far side counts as silent
 	gone  *atomic.Bool
 	hist  *hdrhistogram.Histogram
+	waits time.Duration // patience with the far side
 
 	from, till uint64 // readings around the measured messages
 	ops        uint64 // messages or round trips between them
@@ -94,16 +95,16 @@ func (s *slice) begin(warm, d time.Duration) {
 	now := s.clock.now()
 	s.warm = now + s.clock.ticks(warm)
 	s.end = s.warm + s.clock.ticks(d)
-	s.hard = s.end + s.clock.ticks(patience)
+	s.hard = s.end + s.clock.ticks(s.waits)
 	s.from, s.till, s.ops, s.sent, s.atFrom = 0, 0, 0, 0, 0
 	s.hist.Reset()
 }
 
-// lap notes a round trip from one reading to another and says whether there is time for one more.
+// lap notes a round trip from one reading to another and says whether there is time for one more. At least one is measured.
 func (s *slice) lap(t0, t1 uint64) bool {
 	s.sent++
 	if t0 < s.warm {
-		return t1 < s.end
+		return true
 	}
 	if s.from == 0 {
 		s.from = t0
@@ -114,7 +115,7 @@ func (s *slice) lap(t0, t1 uint64) bool {
 	return t1 < s.end
 }
 
-// running notes that sent messages are out at a reading and says whether there is time for more.
+// running notes that sent messages are out at a reading and says whether there is time for more. At least one step is measured.
 func (s *slice) running(now uint64) bool {
 	if now < s.warm {
 		return true

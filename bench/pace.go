@@ -2,13 +2,13 @@ package bench
 
 import "github.com/alphapulse/transport/internal/sys"
 
-// pace calls send at instants fixed beforehand, rate times a second, until the slice is over. An instant that has passed while an earlier
-// message was held up is not moved: its message leaves late and carries the instant it was meant for, so the wait is in its latency.
+// pace calls send at instants fixed beforehand, rate times a second, until they reach the slice's end. An instant that has passed while an
+// earlier message was held up is not moved: its message leaves late and carries the instant it was meant for, so the wait is in its
+// latency.
 func pace(s *slice, rate float64, send func(s *slice, intended uint64) error) error {
 	every := s.clock.facts.Hz / rate
 	start := s.clock.now()
-	for n := uint64(0); ; n++ {
-		intended := start + uint64(float64(n)*every)
+	for n, intended := uint64(0), start; intended < s.end; n++ {
 		now := s.clock.now()
 		for now < intended {
 			sys.Pause()
@@ -18,10 +18,10 @@ func pace(s *slice, rate float64, send func(s *slice, intended uint64) error) er
 			return err
 		}
 		s.sent++
-		if !s.running(now) {
-			return nil
-		}
+		s.running(now)
+		intended = start + uint64(float64(n+1)*every)
 	}
+	return nil
 }
 
 // recordSince notes the time since an intended instant. Two processors' counters may disagree by a few nanoseconds: then it is zero.

@@ -72,7 +72,7 @@ func ServePeer(in io.Reader, out io.Writer) error {
 	select {
 	case serveErr := <-served:
 		return errors.Join(err, serveErr)
-	case <-time.After(patience):
+	case <-time.After(defaultPatience):
 		return fmt.Errorf("%w: a lane did not stop", ErrSilent)
 	}
 }
@@ -192,6 +192,7 @@ type peer struct {
 	process *exec.Cmd // nil within one process
 	words   lastWords
 	stopped func() error
+	waits   time.Duration
 }
 
 // startPeer starts the far side, in a process of its own or as a thread, has open open the near ends, and then the far side its own.
@@ -205,7 +206,7 @@ func startPeer(s Setup, clk *clock, boardSize int64, open func(board) ([]laneSpe
 	if err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
-	p = &peer{board: m, answers: make(chan answer, 4)}
+	p = &peer{board: m, answers: make(chan answer, 4), waits: s.patience}
 	p.view().stop(0)
 	if s.InProcess {
 		p.startThread()
@@ -220,7 +221,7 @@ func startPeer(s Setup, clk *clock, boardSize int64, open func(board) ([]laneSpe
 	if err := p.orders.Encode(order{Open: &o}); err != nil {
 		return nil, errors.Join(p.why(ErrPeer), p.close())
 	}
-	if _, err := p.wait(2 * patience); err != nil {
+	if _, err := p.wait(2 * p.waits); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	return p, nil
@@ -313,14 +314,14 @@ func (p *peer) enter(i int) error {
 	if err := p.orders.Encode(order{Run: i + 1}); err != nil {
 		return p.why(ErrPeer)
 	}
-	_, err := p.wait(patience)
+	_, err := p.wait(p.waits)
 	return err
 }
 
 // leave stops the slice after sent messages and returns what the far side saw of them.
 func (p *peer) leave(sent uint64) (answer, *hdrhistogram.Histogram, error) {
 	p.view().stop(sent)
-	a, err := p.wait(patience)
+	a, err := p.wait(p.waits)
 	if err != nil || len(a.Hist) == 0 {
 		return a, nil, err
 	}
@@ -339,7 +340,7 @@ func (p *peer) why(err error) error {
 	return err
 }
 
-// close ends the far side and waits for it, at most for patience: then it is killed.
+// close ends the far side and waits for it, within a bound: then it is killed.
 func (p *peer) close() error {
 	p.view().stop(0)
 	_ = p.in.Close() // the far side may be gone already: that is what the next lines find out
@@ -352,7 +353,7 @@ func (p *peer) close() error {
 	var err error
 	select {
 	case err = <-done:
-	case <-time.After(patience):
+	case <-time.After(p.waits):
 		if p.process == nil {
 			return ErrSilent // its thread still uses the board: leave the memory mapped
 		}

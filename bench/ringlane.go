@@ -179,6 +179,7 @@ type ringSource struct {
 	rate  float64
 	next  uint64
 	msg   []byte
+	fixed [payloadSize]byte // the head of msg
 }
 
 func newRingSource(s laneSpec, seed uint64) (*ringSource, error) {
@@ -190,6 +191,7 @@ func newRingSource(s laneSpec, seed uint64) (*ringSource, error) {
 		return nil, err
 	}
 	l := &ringSource{ringWriter: w, batch: s.Batch, msg: newPayload(seed, s.Size)}
+	copy(l.fixed[:], l.msg)
 	if s.Pattern == patternOneWay {
 		l.rate = s.Rate
 	}
@@ -219,17 +221,17 @@ func (l *ringSource) run(s *slice) error {
 
 // sendBatch stages a batch and publishes it at once.
 func (l *ringSource) sendBatch(s *slice) error {
-	w, msg, next := l.writer, l.msg, l.next
+	w, n, next := l.writer, len(l.msg), l.next
 	for range l.batch {
-		buf, err := w.Claim(len(msg))
+		buf, err := w.Claim(n)
 		if err != nil {
 			w.Flush() // what is staged must be seen before room can appear
-			if buf, err = l.claim(s, len(msg)); err != nil {
+			if buf, err = l.claim(s, n); err != nil {
 				return err
 			}
 		}
-		fill(buf, msg, next)
-		if err := w.Stage(len(msg)); err != nil {
+		l.fill(buf, next)
+		if err := w.Stage(n); err != nil {
 			return err
 		}
 		next++
@@ -247,7 +249,7 @@ func (l *ringSource) sendEach(s *slice) error {
 			return err
 		}
 	}
-	fill(buf, l.msg, l.next)
+	l.fill(buf, l.next)
 	l.next++
 	return l.writer.Commit(len(l.msg))
 }
@@ -258,14 +260,14 @@ func (l *ringSource) sendAt(s *slice, intended uint64) error {
 	return l.sendEach(s)
 }
 
-// fill writes message number n: the number, and the template's bytes behind it. The usual size takes a copy of fixed length.
-func fill(buf, msg []byte, n uint64) {
-	binary.LittleEndian.PutUint64(buf, n)
-	if len(buf) == payloadSize && len(msg) == payloadSize {
-		*(*[payloadSize - 8]byte)(buf[8:]) = *(*[payloadSize - 8]byte)(msg[8:])
-		return
+// fill writes message number n: the template's bytes and the number over their head. The usual size is copied without a call.
+func (l *ringSource) fill(buf []byte, n uint64) {
+	if len(buf) == payloadSize {
+		*(*[payloadSize]byte)(buf) = l.fixed
+	} else {
+		copy(buf, l.msg)
 	}
-	copy(buf[8:], msg[8:])
+	binary.LittleEndian.PutUint64(buf, n)
 }
 
 func (l *ringSource) close() error { return l.ring.Close() }
@@ -276,6 +278,7 @@ type ringSink struct {
 	readers []*ring.Reader
 	want    []uint64
 	batch   [peekAtMost]ring.Record
+	fixed   [payloadSize]byte
 	copied  [maxSize]byte
 	timed   bool
 }
@@ -331,7 +334,7 @@ func (l *ringSink) take(t *turn, batch []ring.Record, want uint64) uint64 {
 		}
 		want++
 		if len(p) == payloadSize {
-			*(*[payloadSize]byte)(l.copied[:]) = *(*[payloadSize]byte)(p)
+			l.fixed = *(*[payloadSize]byte)(p)
 		} else {
 			copy(l.copied[:], p)
 		}

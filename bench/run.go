@@ -35,6 +35,7 @@ const (
 	stallName   = "stall"     // the near processor's
 	stallFarOwn = "stall-far" // the far one's
 	warmRounds  = 1           // whole rounds not measured
+	leastRounds = 3           // measured, however short the time
 	logInterval = time.Second // slices of one lane share a line of the .hlog for this long
 )
 
@@ -107,7 +108,7 @@ func measure(ctx context.Context, s Setup, p plan, dir string, r *Report) (err e
 		e.tracks = append(e.tracks, &track{spec: spec, total: newHistogram(), pending: newHistogram()})
 	}
 	if e.peer, err = startPeer(s, e.clock, size, e.open(specs)); err != nil {
-		return err
+		return errors.Join(err, e.closeLanes())
 	}
 	defer func() { err = errors.Join(err, e.closeLanes(), e.peer.close()) }()
 
@@ -137,7 +138,7 @@ func (e *engine) open(specs []laneSpec) func(board) ([]laneSpec, error) {
 		for i, t := range e.tracks {
 			n, err := openNear(specs[i], b, e.setup.Seed)
 			if err != nil {
-				return nil, errors.Join(fmt.Errorf("lane %s: %w", t.spec.Name, err), e.closeLanes())
+				return nil, fmt.Errorf("lane %s: %w", t.spec.Name, err)
 			}
 			t.near = n
 		}
@@ -167,10 +168,10 @@ func (e *engine) ownTicks() uint64 {
 // rounds runs slices until time is up or ctx ends. Even rounds go through the lanes forwards, odd ones backwards, so that no lane always
 // has the same neighbour before it and a slow drift of the machine cancels out.
 func (e *engine) rounds(ctx context.Context, r *Report) error {
-	e.slice = slice{clock: e.clock, gone: &e.peer.gone, hist: newHistogram()}
+	e.slice = slice{clock: e.clock, gone: &e.peer.gone, hist: newHistogram(), waits: e.setup.patience}
 	until := time.Now().Add(e.setup.For)
 	flip := int(e.setup.Seed % 2)
-	for round := -warmRounds; round < 1 || time.Now().Before(until); round++ {
+	for round := -warmRounds; round < leastRounds || time.Now().Before(until); round++ {
 		for i := range len(e.tracks) - 1 {
 			if (round+flip)%2 != 0 {
 				i = len(e.tracks) - 2 - i

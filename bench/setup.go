@@ -32,6 +32,8 @@ type Setup struct {
 
 	// Peer is the command that ends up in [ServePeer]; nil is this program with the argument "bench-peer".
 	Peer []string
+
+	patience time.Duration // how long one side waits for the other; 0 is 3 s
 }
 
 // ErrSetup says a Setup asks for what cannot be measured; the text names every fault. Correct the setup.
@@ -57,6 +59,9 @@ func (s Setup) filled(size int) (Setup, error) {
 	}
 	if s.Slice == 0 {
 		s.Slice = 25 * time.Millisecond
+	}
+	if s.patience == 0 {
+		s.patience = defaultPatience
 	}
 	if s.CPUs == nil {
 		s.CPUs = twoProcessors()

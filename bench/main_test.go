@@ -1,0 +1,77 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// The test program is also the far side, a healthy one and several that fail on their third slice.
+const (
+	peerKilled  = "bench-peer-killed"
+	peerStopped = "bench-peer-stopped"
+	peerBabbles = "bench-peer-babbles"
+	peerMute    = "bench-peer-mute"
+)
+
+func TestMain(m *testing.M) {
+	if len(os.Args) < 2 {
+		goleak.VerifyTestMain(m)
+		return
+	}
+	var err error
+	switch os.Args[1] {
+	case "bench-peer":
+		err = ServePeer(os.Stdin, os.Stdout)
+	case peerKilled:
+		err = ServePeer(&fuse{in: os.Stdin, signal: syscall.SIGKILL}, os.Stdout)
+	case peerStopped:
+		err = ServePeer(&fuse{in: os.Stdin, signal: syscall.SIGSTOP}, os.Stdout)
+	case peerBabbles:
+		fmt.Println("hello")
+	case peerMute:
+		_, err = io.Copy(io.Discard, os.Stdin)
+	default:
+		goleak.VerifyTestMain(m)
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(3)
+	}
+}
+
+// fuse passes orders on and sends its own process a signal soon after the third slice was ordered.
+type fuse struct {
+	in     io.Reader
+	signal os.Signal
+	seen   int
+}
+
+func (f *fuse) Read(b []byte) (int, error) {
+	n, err := f.in.Read(b)
+	if f.seen += bytes.Count(b[:n], []byte(`"run"`)); f.seen == 3 {
+		f.seen++
+		time.AfterFunc(2*time.Millisecond, func() {
+			p, err := os.FindProcess(os.Getpid())
+			if err == nil {
+				err = p.Signal(f.signal)
+			}
+			if err != nil {
+				panic(err)
+			}
+		})
+	}
+	return n, err
+}
+
+// brief is a setup that takes as little time as every lane's slice allows.
+func brief() Setup {
+	return Setup{For: 20 * time.Millisecond, Slice: 2 * time.Millisecond, Seed: 7}
+}

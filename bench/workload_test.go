@@ -1,0 +1,201 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alphapulse/transport/internal/check"
+)
+
+// contract is what others script against: keys that a workload's JSON object must have, with dots for nesting.
+var contract = map[string][]string{
+	"ring/pingpong": {
+		"subject.p50_ns", "subject.p90_ns", "subject.p99_ns", "subject.p999_ns", "subject.max_ns", "subject.per_sec",
+		"baselines.line.p50_ns", "baselines.unix.p50_ns", "baselines.unix.max_ns",
+		"ratio.line.p50.median", "ratio.line.p50.lo", "ratio.line.p50.hi", "ratio.line.p99.median", "ratio.line.per_sec.median",
+		"ratio.unix.p50.median", "variants.64B.subject.p50_ns", "variants.64B.ratio.line.p50.median",
+	},
+	"ring/throughput": {
+		"subject.per_sec", "baselines.slots.per_sec", "baselines.slots-each.per_sec", "baselines.channel.per_sec",
+		"ratio.slots.per_sec.median", "ratio.slots.per_sec.lo", "ratio.slots.per_sec.hi", "ratio.channel.per_sec.median",
+		"variants.each.subject.per_sec", "variants.each.ratio.slots.per_sec.median", "variants.each.ratio.slots-each.per_sec.median",
+	},
+	"ring/fanout": {
+		"subject.per_sec", "baselines.one.per_sec", "ratio.one.per_sec.median", "variants.1.subject.per_sec",
+		"variants.2.ratio.one.per_sec.median", "variants.4.ratio.one.per_sec.median", "variants.8.ratio.one.per_sec.hi",
+	},
+	"ring/oneway": {
+		"subject.p50_ns", "subject.p99_ns", "subject.max_ns", "subject.per_sec", "rate",
+		"baselines.slots.p50_ns", "ratio.slots.p50.median", "ratio.slots.p99.median",
+	},
+}
+
+var always = []string{
+	"workload", "allocs_per_op", "commit", "seed", "host.name", "host.cpu", "host.kernel", "host.go", "host.pins", "host.clock",
+	"host.foreign_cpu", "ratio_quantiles.lo", "ratio_quantiles.hi", "gc.cycles", "gc.max_pause_ns", "rounds", "processes",
+}
+
+func TestEveryWorkloadKeepsTheContract(t *testing.T) {
+	for _, name := range Names() {
+		for _, inProcess := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, " in one process ", inProcess), func(t *testing.T) {
+				s := brief()
+				s.InProcess = inProcess
+				keepsContract(t, name, s)
+			})
+		}
+	}
+}
+
+func keepsContract(t *testing.T, name string, s Setup) {
+	w, err := New(name, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := w.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	if err := r.WriteJSON(&text); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Count(text.Bytes(), []byte("\n")) != 1 {
+		t.Error("the JSON object is not one line")
+	}
+	var got any
+	if err := json.Unmarshal(text.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range append(slices.Clone(always), contract[name]...) {
+		if _, ok := dig(got, strings.Split(key, ".")); !ok {
+			t.Errorf("no %s in %s", key, text.String())
+		}
+	}
+	if r.Seed != s.Seed || r.Workload != name {
+		t.Errorf("workload %s seed %d", r.Workload, r.Seed)
+	}
+	if !check.On && r.Allocs > 0.001 {
+		t.Errorf("%g allocations per message", r.Allocs)
+	}
+}
+
+// dig follows keys into decoded JSON.
+func dig(v any, keys []string) (any, bool) {
+	for _, k := range keys {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		if v, ok = m[k]; !ok {
+			return nil, false
+		}
+	}
+	return v, true
+}
+
+func TestOneMessageSizeOnlyWhereBaselinesHaveOne(t *testing.T) {
+	s := brief()
+	s.Size = 200
+	for _, name := range []string{"ring/throughput", "ring/fanout", "ring/oneway"} {
+		w, err := New(name, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Run(t.Context()); !errors.Is(err, ErrSetup) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	r, err := PingPong{s}.Run(t.Context())
+	if err != nil || r.Subject.P50 == 0 {
+		t.Fatal(r, err)
+	}
+}
+
+func TestSetupTellsEveryFault(t *testing.T) {
+	s := Setup{For: -1, Rate: -1, Size: 5, CPUs: []int{0, 1, -2}, Slice: -1}
+	_, err := PingPong{s}.Run(t.Context())
+	if !errors.Is(err, ErrSetup) {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"time", "rate", "size", "processors", "processor -2", "slice"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q does not mention the %s", err, part)
+		}
+	}
+	if _, err := New("ring/nothing", Setup{}); !errors.Is(err, ErrSetup) || !strings.Contains(err.Error(), "ring/oneway") {
+		t.Error(err)
+	}
+}
+
+func TestProcessorThatIsNotThereIsAnError(t *testing.T) {
+	s := brief()
+	s.CPUs = []int{0, 8000}
+	if !canPin() {
+		t.Skip("this system does not pin threads")
+	}
+	if _, err := (OneWay{s}).Run(t.Context()); !errors.Is(err, ErrPeer) || !strings.Contains(err.Error(), "8000") {
+		t.Error(err)
+	}
+	s.CPUs = []int{8000, 0}
+	if _, err := (OneWay{s}).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "8000") {
+		t.Error(err)
+	}
+}
+
+func TestCancelledRunEnds(t *testing.T) {
+	s := brief()
+	s.For = time.Hour
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := (PingPong{s}).Run(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
+func TestFailingFarSideIsAnErrorAndNotAHang(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		peer []string
+		want error
+	}{
+		{[]string{self, peerKilled}, ErrPeer},
+		{[]string{self, peerStopped}, ErrSilent},
+		{[]string{self, peerBabbles}, ErrPeer},
+		{[]string{self, peerMute}, ErrSilent},
+	} {
+		for _, name := range []string{"ring/pingpong", "ring/throughput", "ring/oneway"} {
+			t.Run(c.peer[1]+" "+name, func(t *testing.T) {
+				t.Parallel()
+				s := brief()
+				s.For, s.Peer, s.patience = time.Hour, c.peer, 300*time.Millisecond
+				w, err := New(name, s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := w.Run(t.Context()); !errors.Is(err, c.want) {
+					t.Errorf("%v instead of %v", err, c.want)
+				}
+			})
+		}
+	}
+}
+
+func TestFarSideThatCannotStartIsAnError(t *testing.T) {
+	s := brief()
+	s.Peer = []string{"/nonexistent/pulse"}
+	if _, err := (PingPong{s}).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "far side") {
+		t.Error(err)
+	}
+}
