@@ -11,17 +11,23 @@
 //
 // # No lost wake-up
 //
-// A worker that can be woken is a Sleeper. The loop parks in this order: Arm every Sleeper, then sleep on the words returned, each
-// with the value Arm saw. A waker makes its work visible first and changes the word after. Whatever happens before Arm's own look
-// at the work, Arm sees and refuses the sleep. Whatever happens after it changes the word, and the kernel compares word and value
-// under its own lock before it sleeps and refuses too. There is no instant in between that belongs to neither. The stop word
-// obeys the same rule. Every sleep has a time limit besides, so a waker that dies between its two steps costs one nap, not the
-// loop.
+// A worker that can be woken is a Sleeper. Four steps matter, and their order:
+//
+//	waker    W1 make the work visible     W2 change the word, then wake its sleepers (Wake)
+//	loop     L1 Arm reads the word        L2 Arm looks for work        L3 sleep while the word is what L1 read
+//
+// Suppose L2 misses the work. Then W1 came after L2, so W2 came after L1, and the word no longer is what L1 read. Either W2 came
+// before L3: the kernel compares word and value under its own lock, sees the difference and does not sleep. Or it came after: the
+// loop was asleep on the word by then, and the wake-up that follows W2 finds it. All four are sequentially consistent atomics. A
+// Sleeper whose waker saves itself the system call, or uses plain stores, brings its own proof of the same. The stop word obeys the
+// rule with W1 and W2 in one. A word that changed 2^32 times between L1 and L3 looks unchanged; the time limit of every sleep ends
+// that, and bounds what a waker that dies between its two steps costs.
 //
 // # Limits
 //
 // CPU numbers stay below 8192. A loop sleeps on at most 127 workers' words; further workers are looked at once per short nap. A
 // machine whose kernel shows no nodes has one, number 0. SCHED_FIFO and a loop that never parks are refused together: the kernel
-// stops such a thread for 50 ms of every second. On systems other than Linux loops run unpinned, and Local, Bind, Placement, Lock
-// and Prefault return an error for which errors.Is(err, errors.ErrUnsupported) holds.
+// stops such a thread for 50 ms of every second. A kernel before 5.16 cannot sleep on several words: loops there wake every
+// millisecond. On systems other than Linux loops run, but Local, Bind, Placement, Lock, Prefault and a Loop with CPUs or FIFO return
+// an error for which errors.Is(err, errors.ErrUnsupported) holds.
 package numa
