@@ -45,7 +45,7 @@ func newRoot() *cobra.Command {
 			ran = true
 		},
 	}
-	root.AddCommand(newBench(), newBenchPeer())
+	root.AddCommand(newBench(), newBenchPeer(), newDecode())
 	return root
 }
 
