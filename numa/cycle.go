@@ -19,16 +19,18 @@ type cycle struct {
 	idle     Idle
 	at       int // the worker whose turn it is
 
-	words  []*uint32 // what to sleep on: the sleepers' words, then stop
+	words  []*uint32 // what to sleep on: stop, then the sleepers' words
 	values []uint32
+	more   bool // there are more words than one sleep takes
 
 	stop *uint32 // 0 while the loop shall run; set once by halt. Apart, so that the loop polls a line of its own
 }
 
 // sleeper is a worker that can be woken, and its place among the workers.
 type sleeper struct {
-	Sleeper
-	at int
+	one   Sleeper
+	group Group // instead of one
+	at    int
 }
 
 func newCycle(idle Idle, ws []Worker) *cycle {
@@ -37,14 +39,16 @@ func newCycle(idle Idle, ws []Worker) *cycle {
 		if k, ok := w.(Clocked); ok {
 			c.clocked = append(c.clocked, k)
 		}
-		if s, ok := w.(Sleeper); ok && len(c.sleepers) < maxWords {
-			c.sleepers = append(c.sleepers, sleeper{s, at})
+		if g, ok := w.(Group); ok {
+			c.sleepers = append(c.sleepers, sleeper{group: g, at: at})
+		} else if s, ok := w.(Sleeper); ok {
+			c.sleepers = append(c.sleepers, sleeper{one: s, at: at})
 		}
 	}
 	c.idle = idle.settled(len(c.sleepers) == len(ws))
-	c.words = make([]*uint32, len(c.sleepers)+1)
-	c.values = make([]uint32, len(c.sleepers)+1)
-	c.words[len(c.sleepers)] = c.stop
+	c.words = make([]*uint32, 1, maxWords+1)
+	c.values = make([]uint32, 1, maxWords+1)
+	c.words[0] = c.stop
 	return c
 }
 
@@ -101,19 +105,48 @@ func (c *cycle) once() (done int, err error) {
 
 // park sleeps until a word changes, at most one nap. It does not sleep when a sleeper has work by now.
 func (c *cycle) park() {
-	for i, s := range c.sleepers {
+	c.words, c.values, c.more = c.words[:1], c.values[:1], false
+	for _, s := range c.sleepers {
 		c.at = s.at
-		word, value, ok := s.Arm()
-		if !ok {
+		if !c.armAll(s) {
 			sys.Pause()
 			return
 		}
-		c.words[i], c.values[i] = word, value
 	}
-	if err := sys.FutexWaitv(c.words, c.values, c.idle.Nap); err != nil {
+	nap := c.idle.Nap
+	if c.more {
+		nap = min(nap, napBlind)
+	}
+	if err := sys.FutexWaitv(c.words, c.values, nap); err != nil {
 		// The kernel refuses the words, as when a mapping was cut short: the next Do says why. Meanwhile do not spin.
-		time.Sleep(min(c.idle.Nap, napBlind))
+		time.Sleep(min(nap, napBlind))
 	}
+}
+
+func (c *cycle) armAll(s sleeper) bool {
+	if s.group == nil {
+		return c.arm(s.one)
+	}
+	for _, one := range s.group.Sleepers() {
+		if !c.arm(one) {
+			return false
+		}
+	}
+	return true
+}
+
+// arm adds the word of s to those to sleep on. It reports false when s has work.
+func (c *cycle) arm(s Sleeper) bool {
+	word, value, ok := s.Arm()
+	if !ok {
+		return false
+	}
+	if len(c.words) == cap(c.words) {
+		c.more = true
+		return true
+	}
+	c.words, c.values = append(c.words, word), append(c.values, value)
+	return true
 }
 
 // current names the worker whose turn it is or was.

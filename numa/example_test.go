@@ -110,6 +110,99 @@ func ExampleMachine() {
 	// two loops go to [4 5] <nil>
 }
 
+func ExampleCPU() {
+	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+	m, err := numa.Read(fstest.MapFS{
+		"sys/devices/system/cpu/online":                            file("0-2"),
+		"sys/devices/system/cpu/isolated":                          file("1"),
+		"sys/devices/cpu_core/cpus":                                file("0-1"),
+		"sys/devices/cpu_atom/cpus":                                file("2"),
+		"sys/devices/system/cpu/cpu1/cache/index0/level":           file("1"),
+		"sys/devices/system/cpu/cpu1/cache/index0/type":            file("Data"),
+		"sys/devices/system/cpu/cpu1/cache/index0/size":            file("48K"),
+		"sys/devices/system/cpu/cpu1/cache/index0/shared_cpu_list": file("1"),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, c := range m.Processors {
+		fmt.Println("CPU", c.ID, c.Kind, "isolated:", c.Isolated)
+		for _, cache := range c.Caches {
+			fmt.Printf("  L%d %s, %d bytes, shared by CPUs %s\n", cache.Level, cache.Type, cache.Size, numa.FormatCPUs(cache.CPUs))
+		}
+	}
+	// Output:
+	// CPU 0 performance isolated: false
+	// CPU 1 performance isolated: true
+	//   L1 Data, 49152 bytes, shared by CPUs 1
+	// CPU 2 efficiency isolated: false
+}
+
+func ExampleNode() {
+	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+	m, err := numa.Read(fstest.MapFS{
+		"sys/devices/system/cpu/online":                                           file("0-3"),
+		"sys/devices/system/node/online":                                          file("0-1"),
+		"sys/devices/system/node/node0/cpulist":                                   file("0-1"),
+		"sys/devices/system/node/node0/distance":                                  file("10 21"),
+		"sys/devices/system/node/node1/cpulist":                                   file("2-3"),
+		"sys/devices/system/node/node1/distance":                                  file("21 10"),
+		"sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages":   file("512"),
+		"sys/devices/system/node/node1/hugepages/hugepages-2048kB/free_hugepages": file("500"),
+		"sys/class/net/eth0/device/numa_node":                                     file("1"),
+		"sys/class/net/lo/type":                                                   file("772"),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, n := range m.Nodes {
+		fmt.Println("node", n.ID, "CPUs", n.CPUs, "distances", n.Distances)
+		for _, pool := range n.Huge {
+			fmt.Println("  pages of", pool.Size, "bytes:", pool.Total, "free:", pool.Free)
+		}
+	}
+	for _, nic := range m.NICs {
+		fmt.Println(nic.Name, "is at a known node:", nic.Node != numa.AnyNode)
+	}
+	// Output:
+	// node 0 CPUs [0 1] distances [10 21]
+	// node 1 CPUs [2 3] distances [21 10]
+	//   pages of 2097152 bytes: 512 free: 500
+	// eth0 is at a known node: true
+	// lo is at a known node: false
+}
+
+// ticker is a worker that borrows the loop's clock instead of reading its own.
+type ticker struct {
+	now, due time.Time
+	stop     context.CancelFunc
+}
+
+func (t *ticker) SetNow(now time.Time) { t.now = now }
+
+func (t *ticker) Do() (int, error) {
+	if t.due.IsZero() {
+		t.due = t.now.Add(time.Microsecond)
+	}
+	if t.now.Before(t.due) {
+		return 0, nil
+	}
+	t.stop()
+	return 1, nil
+}
+
+func ExampleClocked() {
+	ctx, stop := context.WithCancel(context.Background())
+	t := &ticker{stop: stop}
+	var clocked numa.Clocked = t
+	clocked.SetNow(time.Unix(0, 0)) // the loop does this once per cycle
+	err := new(numa.Loop).Run(ctx, t)
+	fmt.Println(err, !t.now.Before(t.due))
+	// Output: context canceled true
+}
+
 func ExamplePlacement() {
 	mem := make([]byte, 1<<20) // a ring's mapping in real life
 	mem[0] = 1

@@ -29,6 +29,12 @@ type Sleeper interface {
 	Arm() (word *uint32, value uint32, ok bool)
 }
 
+// Group is a worker that can be woken from several places, such as a subscriber of several rings. It takes the place of Sleeper.
+type Group interface {
+	// Sleepers returns what to arm; the slice is the worker's own and may be another one after each Do.
+	Sleepers() []Sleeper
+}
+
 // Wake changes a word that loops may sleep on and wakes all of them, in whatever process. The work must be visible before the call,
 // and a Sleeper's Arm must read the word before it looks for work. It costs a system call; a waker that knows that nobody sleeps
 // leaves it out.

@@ -45,6 +45,7 @@ var mounts = []struct{ fstype, target string }{
 	{"sysfs", "/sys"},
 	{"devtmpfs", "/dev"},
 	{"tmpfs", "/dev/shm"},
+	{"hugetlbfs", "/dev/hugepages"},
 	{"tmpfs", "/tmp"},
 	{"cgroup2", "/sys/fs/cgroup"},
 }

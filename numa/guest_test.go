@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/alphapulse/transport/internal/sys"
 )
 
@@ -27,15 +25,37 @@ func guest(t *testing.T) *Machine {
 	return m
 }
 
-// anonymous returns private memory, untouched.
-func anonymous(t *testing.T, size, flags int) []byte {
+// mapTwice maps a new file of so many bytes in two places; it is removed afterwards.
+func mapTwice(t *testing.T, dir string, size int) (a, b []byte) {
 	t.Helper()
-	mem, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|flags)
+	f, err := os.Create(filepath.Join(dir, t.Name()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { unix.Munmap(mem) })
-	return mem
+	defer f.Close()
+	t.Cleanup(func() { os.Remove(f.Name()) })
+	if err := f.Truncate(int64(size)); err != nil {
+		t.Fatal(err)
+	}
+	var places [2][]byte
+	for i := range places {
+		m, err := sys.Map(f, 0, size, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { m.Unmap() })
+		places[i] = m.All()
+	}
+	return places[0], places[1]
+}
+
+// set writes a kernel setting and puts the old one back afterwards.
+func set(t *testing.T, path, value, old string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(value), 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.WriteFile(path, []byte(old), 0) })
 }
 
 // touchOn writes to every page of mem from a loop pinned to cpu.
@@ -80,7 +100,7 @@ func TestGuestFirstTouchFollowsThePinnedLoop(t *testing.T) {
 	m := guest(t)
 	for _, node := range []int{0, 1} {
 		for _, cpu := range m.CPUs(node) {
-			mem := anonymous(t, guestPages*os.Getpagesize(), 0)
+			mem := mapped(t, guestPages)
 			touchOn(t, cpu, mem)
 			equal(t, fmt.Sprintf("touched from CPU %d", cpu), placement(t, mem), map[int]int{node: guestPages})
 		}
@@ -91,7 +111,7 @@ func TestGuestBindOverrulesFirstTouch(t *testing.T) {
 	m := guest(t)
 	for _, node := range []int{0, 1} {
 		far := m.CPUs(1 - node)[0]
-		mem := anonymous(t, guestPages*os.Getpagesize(), 0)
+		mem := mapped(t, guestPages)
 		supported(t, Bind(mem, node))
 		touchOn(t, far, mem)
 		equal(t, fmt.Sprintf("bound to node %d, touched from CPU %d", node, far), placement(t, mem), map[int]int{node: guestPages})
@@ -100,7 +120,7 @@ func TestGuestBindOverrulesFirstTouch(t *testing.T) {
 
 func TestGuestBindMovesWhatIsPresent(t *testing.T) {
 	m := guest(t)
-	mem := anonymous(t, guestPages*os.Getpagesize(), 0)
+	mem := mapped(t, guestPages)
 	touchOn(t, m.CPUs(0)[0], mem)
 	equal(t, "before", placement(t, mem), map[int]int{0: guestPages})
 	supported(t, Bind(mem, 1))
@@ -111,55 +131,37 @@ func TestGuestBindMovesWhatIsPresent(t *testing.T) {
 // Transparent huge pages are what makes careless placement land on one node: 2 MiB come from one place at once.
 func TestGuestPartsOfOneMappingLieApart(t *testing.T) {
 	guest(t)
+	set(t, "/sys/kernel/mm/transparent_hugepage/shmem_enabled", "force", "never")
 	page := os.Getpagesize()
-	mem := anonymous(t, 8<<20, 0)
+	mem := mapped(t, 8<<20/page)
 	cut := 3<<20 + page // inside a huge page
 	supported(t, Bind(mem[:cut], 0))
 	supported(t, Bind(mem[cut:], 1))
 	supported(t, Prefault(mem))
 	equal(t, "first part", placement(t, mem[:cut]), map[int]int{0: cut / page})
 	equal(t, "second part", placement(t, mem[cut:]), map[int]int{1: (8<<20 - cut) / page})
+	if huge, err := (tree{os.DirFS("/")}).meminfo("proc/meminfo", "ShmemHugePages:"); err != nil || huge == 0 {
+		t.Errorf("%d bytes in huge pages, %v: the test shows nothing", huge, err)
+	}
 }
 
 func TestGuestBindingOfSharedMemoryHoldsForEveryMapping(t *testing.T) {
 	m := guest(t)
-	f, err := os.Create(filepath.Join("/dev/shm", t.Name()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.Remove(f.Name())
-	defer f.Close()
-	size := guestPages * os.Getpagesize()
-	if err := f.Truncate(int64(size)); err != nil {
-		t.Fatal(err)
-	}
-	var maps [2][]byte
-	for i := range maps {
-		mapping, err := sys.Map(f, 0, size, true)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer mapping.Unmap()
-		maps[i] = mapping.All()
-	}
-	supported(t, Bind(maps[0], 1))
-	touchOn(t, m.CPUs(0)[0], maps[1])
-	equal(t, "touched through the second mapping", placement(t, maps[1]), map[int]int{1: guestPages})
-	supported(t, Prefault(maps[0]))
-	if err := Bind(maps[0], 0); !errors.Is(err, ErrMisplaced) {
+	a, b := mapTwice(t, "/dev/shm", guestPages*os.Getpagesize())
+	supported(t, Bind(a, 1))
+	touchOn(t, m.CPUs(0)[0], b)
+	equal(t, "touched through the second mapping", placement(t, b), map[int]int{1: guestPages})
+	supported(t, Prefault(a))
+	if err := Bind(a, 0); !errors.Is(err, ErrMisplaced) {
 		t.Errorf("pages held by two mappings: %v, want ErrMisplaced", err)
 	}
-	equal(t, "and they stay", placement(t, maps[0]), map[int]int{1: guestPages})
+	equal(t, "and they stay", placement(t, a), map[int]int{1: guestPages})
 }
 
 func TestGuestHugePagesComeFromTheBoundNode(t *testing.T) {
 	guest(t)
-	const pool = "/sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages"
-	if err := os.WriteFile(pool, []byte("4"), 0); err != nil {
-		t.Fatal(err)
-	}
-	defer os.WriteFile(pool, []byte("0"), 0)
-	mem := anonymous(t, 4<<21, unix.MAP_HUGETLB)
+	set(t, "/sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages", "4", "0")
+	mem, _ := mapTwice(t, "/dev/hugepages", 4<<21)
 	supported(t, Bind(mem, 1))
 	supported(t, Prefault(mem))
 	equal(t, "placement", placement(t, mem), map[int]int{1: 4 << 21 / os.Getpagesize()})
@@ -172,7 +174,7 @@ func TestGuestHugePagesComeFromTheBoundNode(t *testing.T) {
 
 func TestGuestBindRefusesAThirdNode(t *testing.T) {
 	guest(t)
-	mem := anonymous(t, os.Getpagesize(), 0)
+	mem := mapped(t, 1)
 	if err := Bind(mem, 2); !errors.Is(err, ErrNoNode) {
 		t.Errorf("node 2 of two: %v", err)
 	}
