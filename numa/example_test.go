@@ -70,6 +70,42 @@ func ExampleSleeper() {
 	// may sleep: false
 }
 
+// fanIn is a worker with several places that bring it work.
+type fanIn []*counter
+
+func (f fanIn) Do() (done int, err error) {
+	for _, c := range f {
+		n, err := c.Do()
+		if err != nil {
+			return done, err
+		}
+		done += n
+	}
+	return done, nil
+}
+
+func (f fanIn) Sleepers() []numa.Sleeper {
+	places := make([]numa.Sleeper, len(f)) // a real worker keeps the slice
+	for i, c := range f {
+		places[i] = c
+	}
+	return places
+}
+
+func ExampleGroup() {
+	ctx, stop := context.WithCancel(context.Background())
+	var g numa.Group = fanIn{{stop: stop}, {stop: stop}}
+	f := g.(fanIn)
+	go func() {
+		if err := f[1].Add(3); err != nil { // wakes the loop by the second word
+			fmt.Println(err)
+		}
+	}()
+	err := new(numa.Loop).Run(ctx, f)
+	fmt.Println(f[1].done, err)
+	// Output: 3 context canceled
+}
+
 func ExampleIdle() {
 	// A strategy on an isolated core of its own: never gives the core back.
 	own := numa.Loop{Name: "strategy", CPUs: []int{3}, Idle: numa.Idle{Deepest: numa.Spin}}

@@ -153,6 +153,80 @@ func TestMoreSleepersThanWordsAreStillPolled(t *testing.T) {
 	}
 }
 
+// boxes is a worker that any of its boxes wakes.
+type boxes struct {
+	all  []*box
+	arm  []Sleeper
+	took func(from int, n int64) error
+}
+
+func (b *boxes) Do() (done int, err error) {
+	for i, one := range b.all {
+		n, _ := one.Do()
+		if done += n; n > 0 {
+			if err := b.took(i, int64(n)); err != nil {
+				return done, err
+			}
+		}
+	}
+	return done, nil
+}
+
+func (b *boxes) Sleepers() []Sleeper { return b.arm }
+
+func (b *boxes) add() {
+	one := newBox(0)
+	b.all, b.arm = append(b.all, one), append(b.arm, one)
+}
+
+func TestGroupIsWokenFromEachOfItsPlaces(t *testing.T) {
+	const places = 100 // below what one sleep takes
+	var g boxes
+	for range places {
+		g.add()
+	}
+	round := 0
+	// Each box is filled only after the box before it was emptied, so that every wake-up comes by another word.
+	g.took = func(from int, _ int64) error {
+		if from != round%len(g.all) {
+			t.Errorf("round %d: box %d had work", round, from)
+		}
+		if round++; round == 2*places {
+			return errDone
+		}
+		if round == places { // a place that appears while running
+			g.add()
+		}
+		go g.all[round%len(g.all)].put(1)
+		return nil
+	}
+	go g.all[0].put(1)
+	l := Loop{Idle: forever}
+	if err := l.Run(deadline(t), newBox(0), &g); !errors.Is(err, errDone) {
+		t.Errorf("%v in round %d", err, round)
+	}
+}
+
+func TestGroupWithMorePlacesThanWordsIsPolled(t *testing.T) {
+	var g boxes
+	for range maxWords + 50 {
+		g.add()
+	}
+	rounds := 0
+	g.took = func(int, int64) error {
+		if rounds++; rounds == 20 {
+			return errDone
+		}
+		go g.all[len(g.all)-1].put(1) // nobody sleeps on this word
+		return nil
+	}
+	go g.all[len(g.all)-1].put(1)
+	l := Loop{Idle: forever}
+	if err := l.Run(deadline(t), &g); !errors.Is(err, errDone) {
+		t.Errorf("%v in round %d", err, rounds)
+	}
+}
+
 func TestIdlePhasesComeInOrder(t *testing.T) {
 	phases := func(i Idle) (got []Phase) {
 		i = i.settled(true)
