@@ -1,0 +1,86 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/alphapulse/transport/ring"
+)
+
+// ErrConfig says that Config is wrong; the text lists all faults. The caller mends it.
+var ErrConfig = errors.New("transport: configuration")
+
+// Config describes a node. The zero value is valid: channels within this process, all with defaults.
+type Config struct {
+	// Dir holds the rings of all channels, one directory per channel; /dev/shm/NAME is the usual place. Processes that
+	// share channels name the same Dir. Empty: channels within this process only.
+	Dir string
+
+	// Source names this process among the publishers of a channel: a restarted one takes over the rings of its former
+	// life. Empty means the program's name. Two living publishers may share a Source; each gets a ring.
+	Source string
+
+	// Channels has what differs from the default, by channel. A channel that is not listed has the zero Channel.
+	Channels map[string]Channel
+}
+
+// Channel describes one channel as this node uses it. The zero value is a gating channel of default capacity.
+type Channel struct {
+	// Capacity is the size of a publisher's ring in bytes, a power of two. 0 means ring.DefaultCapacity. It counts for
+	// rings this node makes; an existing ring keeps its own.
+	Capacity int
+
+	// HugePages asks for rings on 2 MiB pages, see ring.Options.
+	HugePages bool
+
+	// Mode is how this node's subscribers read: ring.Gate holds publishers back, ring.Lossy may be lapped.
+	Mode ring.Mode
+
+	// From is where a subscriber starts in rings it finds when it opens. In rings made later it starts at the beginning.
+	From ring.From
+
+	// Durable names this node's subscriber across restarts: what it has not released stays in the rings while it is
+	// away, as long as they have room, and its successor goes on there. Empty: the subscriber's place ends with it.
+	Durable string
+}
+
+// check returns c with defaults, or all its faults.
+func (c Config) check() (Config, error) {
+	if c.Source == "" {
+		c.Source = filepath.Base(os.Args[0])
+	}
+	faults := []error{nameFault("source", c.Source)}
+	for name, ch := range c.Channels {
+		faults = append(faults, nameFault("channel", name))
+		if ch.Capacity < 0 || ch.Capacity > ring.MaxCapacity || ch.Capacity&(ch.Capacity-1) != 0 {
+			faults = append(faults, fmt.Errorf("channel %q: capacity %d is not a power of two up to %d", name, ch.Capacity, ring.MaxCapacity))
+		}
+		if ch.Durable != "" {
+			faults = append(faults, nameFault("durable subscriber", ch.Durable))
+			if ch.Mode != ring.Gate {
+				faults = append(faults, fmt.Errorf("channel %q: a durable subscriber gates", name))
+			}
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return c, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return c, nil
+}
+
+const maxName = 40
+
+// nameFault says why name cannot be part of a file's name.
+func nameFault(what, name string) error {
+	ok := name != "" && len(name) <= maxName && name[0] != '.' && !strings.ContainsFunc(name, func(r rune) bool {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		return !letter && (r < '0' || r > '9') && !strings.ContainsRune("._-", r)
+	})
+	if ok {
+		return nil
+	}
+	return fmt.Errorf("%s %q: 1 to %d letters, digits, '.', '_' or '-', not starting with '.'", what, name, maxName)
+}

@@ -1,0 +1,266 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/alphapulse/transport/ring"
+)
+
+const (
+	ringSuffix = ".ring"
+
+	// lookEvery is how often a node looks for rings that other processes made.
+	lookEvery = 20 * time.Millisecond
+
+	// maxPublishers bounds how many rings of one source in one channel are tried for one without an owner.
+	maxPublishers = 4096
+)
+
+// Node is this process's place in the channels. Its methods may be called from any goroutine. The zero Node is not
+// valid: use Open.
+type Node struct {
+	config Config
+	cancel context.CancelFunc
+	done   sync.WaitGroup // the goroutine that looks for rings
+
+	mu     sync.Mutex
+	closed bool
+	local  map[string][]*ring.Ring // rings of channels within this process
+	pubs   []*Publisher
+	subs   []*Subscriber
+}
+
+// Open opens a node. When ctx ends the node stops looking for new publishers; Close ends it.
+func Open(ctx context.Context, c Config) (*Node, error) {
+	c, err := c.check()
+	if err != nil {
+		return nil, err
+	}
+	if c.Dir != "" {
+		if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+			return nil, fmt.Errorf("transport: %w", err)
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	n := &Node{config: c, cancel: cancel, local: map[string][]*ring.Ring{}}
+	if c.Dir != "" {
+		n.done.Go(func() { n.look(ctx) })
+	}
+	return n, nil
+}
+
+// Publisher opens the writing end of a channel: a ring of its own, new or left by a dead publisher of this Source.
+func (n *Node) Publisher(channel string) (*Publisher, error) {
+	if err := nameFault("channel", channel); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return nil, fmt.Errorf("transport: node: %w", net.ErrClosed)
+	}
+	r, w, err := n.ringOf(channel)
+	if err != nil {
+		return nil, fmt.Errorf("transport: channel %q: %w", channel, err)
+	}
+	p := &Publisher{Writer: w, ring: r, source: r.Info().Instance}
+	n.pubs = append(n.pubs, p)
+	for _, s := range n.subs {
+		if s.channel == channel {
+			if err := n.refresh(s); err != nil {
+				return nil, errors.Join(err, p.Close())
+			}
+		}
+	}
+	return p, nil
+}
+
+// ringOf finds or makes a ring of this source that nobody writes.
+func (n *Node) ringOf(channel string) (*ring.Ring, *ring.Writer, error) {
+	c := n.config.Channels[channel]
+	o := ring.Options{Capacity: c.Capacity, HugePages: c.HugePages}
+	if n.config.Dir == "" {
+		for _, r := range n.local[channel] {
+			if w, err := r.Writer(); err == nil {
+				return r, w, nil
+			}
+		}
+		r, err := ring.Create(o)
+		if err != nil {
+			return nil, nil, err
+		}
+		n.local[channel] = append(n.local[channel], r)
+		w, err := r.Writer()
+		return r, w, err
+	}
+	for i := range maxPublishers {
+		o.Path = filepath.Join(n.config.Dir, channel, fmt.Sprintf("%s.%d%s", n.config.Source, i, ringSuffix))
+		r, err := ring.Open(o)
+		if err != nil {
+			return nil, nil, err
+		}
+		w, err := r.Writer()
+		if err == nil {
+			return r, w, nil
+		}
+		if err := r.Close(); err != nil {
+			return nil, nil, err
+		}
+		if !errors.Is(err, ring.ErrOwned) {
+			return nil, nil, err
+		}
+	}
+	return nil, nil, fmt.Errorf("%w: all %d rings of source %q", ring.ErrOwned, maxPublishers, n.config.Source)
+}
+
+// Subscriber opens the reading end of a channel: a cursor on the ring of each of its publishers, now and to come.
+func (n *Node) Subscriber(channel string) (*Subscriber, error) {
+	if err := nameFault("channel", channel); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return nil, fmt.Errorf("transport: node: %w", net.ErrClosed)
+	}
+	s := newSubscriber(channel, n.config.Channels[channel])
+	if err := n.refresh(s); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.late = true
+	n.subs = append(n.subs, s)
+	return s, nil
+}
+
+// look keeps the subscribers' lists of rings up to date.
+func (n *Node) look(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		n.mu.Lock()
+		for _, s := range n.subs {
+			s.note(n.refresh(s))
+		}
+		n.mu.Unlock()
+	}
+}
+
+// refresh hands s the rings of its channel that it has not got yet.
+func (n *Node) refresh(s *Subscriber) error {
+	if n.config.Dir == "" {
+		for _, r := range n.local[s.channel] {
+			if err := s.add(r, false); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	dir := filepath.Join(n.config.Dir, s.channel)
+	names, err := s.news(dir)
+	if err != nil {
+		return fmt.Errorf("transport: channel %q: %w", s.channel, err)
+	}
+	var faults []error
+	for _, name := range names {
+		r, err := ring.Attach(filepath.Join(dir, name), ring.Options{})
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ring.ErrUnlinked) {
+			continue // removed meanwhile
+		}
+		if err == nil {
+			err = s.add(r, true)
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("transport: channel %q: %w", s.channel, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// Drain waits until every gating subscriber has released everything this node's publishers committed, or ctx ends.
+func (n *Node) Drain(ctx context.Context) error {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		behind, err := n.behind()
+		if err != nil || behind == nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("transport: drain: %s: %w", behind, context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+}
+
+// behind returns a gating reader that has not released everything, nil when there is none.
+func (n *Node) behind() (fmt.Stringer, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.pubs {
+		all, err := p.ring.Readers()
+		if err != nil && !errors.Is(err, ring.ErrClosed) {
+			return nil, err
+		}
+		for _, r := range all {
+			if r.Gating && r.Alive && r.Lag > 0 {
+				return r, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// Close closes the node with its publishers and subscribers. The rings stay for whoever else uses them and for the next
+// life of this Source. Nobody may be using the publishers and subscribers any more.
+func (n *Node) Close() error {
+	n.mu.Lock()
+	if n.closed {
+		n.mu.Unlock()
+		return fmt.Errorf("transport: node: %w", net.ErrClosed)
+	}
+	n.closed = true
+	n.mu.Unlock()
+	n.cancel()
+	n.done.Wait()
+	var faults []error
+	for _, p := range n.pubs {
+		faults = append(faults, p.shut())
+	}
+	for _, s := range n.subs {
+		faults = append(faults, s.shut())
+	}
+	for _, rings := range n.local {
+		for _, r := range rings {
+			faults = append(faults, ignoreClosed(r.Close()))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// ignoreClosed: what the caller closed already is no fault of Close.
+func ignoreClosed(err error) error {
+	if errors.Is(err, ring.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// isRing reports whether a directory entry is a publisher's data file.
+func isRing(name string) bool {
+	return strings.HasSuffix(name, ringSuffix) && !strings.HasPrefix(name, ".")
+}

@@ -1,0 +1,27 @@
+package transport
+
+import "github.com/alphapulse/transport/ring"
+
+// Publisher writes messages into a channel. It belongs to one goroutine at a time. Claim, Commit, Abort, the batch calls
+// and SetStamp are those of its ring's Writer. The zero Publisher is not valid: use Node.Publisher.
+type Publisher struct {
+	*ring.Writer
+	ring   *ring.Ring
+	source uint64
+}
+
+// Send publishes a copy of msg. It answers ring.ErrFull, ring.ErrTooLarge or ring.ErrEmpty, and then msg was not sent.
+func (p *Publisher) Send(msg []byte) error {
+	b, err := p.Claim(len(msg))
+	if err != nil {
+		return err
+	}
+	copy(b, msg)
+	return p.Commit(len(msg))
+}
+
+// Source returns the number that names this publisher's ring in every frame.
+func (p *Publisher) Source() uint64 { return p.source }
+
+// Close publishes what is staged and gives the ring up; a publisher of the same Source may take it over.
+func (p *Publisher) Close() error { return p.close() }

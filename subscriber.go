@@ -1,0 +1,70 @@
+package transport
+
+import (
+	"github.com/alphapulse/transport/internal/sys"
+	"github.com/alphapulse/transport/numa"
+	"github.com/alphapulse/transport/seal"
+)
+
+// Subscriber reads the messages of all publishers of a channel. It belongs to one goroutine at a time. The zero
+// Subscriber is not valid: use Node.Subscriber.
+//
+// In a numa.Loop a worker that polls a Subscriber is a numa.Group by handing on Sleepers.
+type Subscriber struct {
+	feeds []*feed // one per publisher's ring
+	turn  int     // the feed that Poll looks at first
+	roster
+}
+
+// Poll calls fn with the next frames, at most max, and returns how many. A frame's payload is valid until fn returns;
+// when Poll returns the frames are released. Each publisher's frames come in order and at most once. Publishers take
+// turns, a batch each.
+//
+// An error names the ring it concerns; the subscriber goes on with the other publishers at the next Poll.
+func (s *Subscriber) Poll(max int, fn func(seal.Frame)) (n int, err error) {
+	if s.changed.Load() {
+		s.adopt()
+	}
+	err = sys.Guard(func() error {
+		n, err = s.poll(max, fn)
+		return err
+	})
+	if err != nil {
+		err = s.drop(err)
+	}
+	return n, err
+}
+
+func (s *Subscriber) poll(max int, fn func(seal.Frame)) (n int, err error) {
+	for range s.feeds {
+		if s.turn >= len(s.feeds) {
+			s.turn = 0
+		}
+		k, err := s.feeds[s.turn].poll(min(max-n, batchSize), fn)
+		n += k
+		if err != nil || n >= max {
+			return n, err
+		}
+		s.turn++
+	}
+	return n, nil
+}
+
+// poll carries one batch from one ring.
+func (f *feed) poll(max int, fn func(seal.Frame)) (int, error) {
+	n := f.reader.Peek(f.batch[:max])
+	if n == 0 {
+		return 0, f.reader.Err()
+	}
+	frame := seal.Frame{Source: f.source, Epoch: f.reader.Epoch(), Seq: f.reader.First()}
+	for _, r := range f.batch[:n] {
+		frame.Stamp, frame.Payload = r.Stamp(), r.Payload()
+		fn(frame)
+		frame.Seq++
+	}
+	f.next = frame.Seq
+	return n, f.reader.Release(n)
+}
+
+// Sleepers returns what a loop arms before it sleeps: one cursor per publisher, and the word that new publishers change.
+func (s *Subscriber) Sleepers() []numa.Sleeper { return s.sleepers }
