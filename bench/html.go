@@ -31,8 +31,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 		view.Rows = append(view.Rows, htmlRow{row.name, i == 0, cells})
 	}
 	for _, q := range r.quotients() {
-		cells := []string{spreadCell("p50", q.P50), spreadCell("p99", q.P99), spreadCell("rate", q.PerSec)}
-		view.Ratios = append(view.Ratios, line{q.name, strings.TrimSpace(strings.Join(cells, "   "))})
+		view.Ratios = append(view.Ratios, line{q.name, q.cells()})
 	}
 	view.Facts = []line{
 		{"machine", r.Host.String()},

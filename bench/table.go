@@ -26,7 +26,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 	fmt.Fprintf(&b, "\nratios of slices of the same round, median [10 %% … 90 %%]\n")
 	t = tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, q := range r.quotients() {
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t\n", q.name, spreadCell("p50", q.P50), spreadCell("p99", q.P99), spreadCell("rate", q.PerSec))
+		fmt.Fprintf(t, "  %s\t%s\n", q.name, q.cells())
 	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("bench: table: %w", err)
@@ -78,6 +78,20 @@ type quotient struct {
 	Ratio
 }
 
+// cells writes the spreads a ratio has.
+func (q quotient) cells() string {
+	var all []string
+	for _, c := range []struct {
+		what string
+		s    *Spread
+	}{{"p50", q.P50}, {"p99", q.P99}, {"rate", q.PerSec}} {
+		if c.s != nil {
+			all = append(all, fmt.Sprintf("%s %.3g [%.3g … %.3g]", c.what, c.s.Median, c.s.Lo, c.s.Hi))
+		}
+	}
+	return strings.Join(all, "   ")
+}
+
 func (r *Report) quotients() (all []quotient) {
 	list := func(of string, ratios map[string]Ratio) {
 		for _, k := range slices.Sorted(maps.Keys(ratios)) {
@@ -114,13 +128,6 @@ func allocsCell(r row) string {
 		return "–"
 	}
 	return fmt.Sprintf("%.3g", r.Allocs)
-}
-
-func spreadCell(what string, s *Spread) string {
-	if s == nil {
-		return ""
-	}
-	return fmt.Sprintf("%s %.2f [%.2f … %.2f]", what, s.Median, s.Lo, s.Hi)
 }
 
 // duration writes nanoseconds with three digits or so and a unit.
