@@ -46,14 +46,15 @@ skip() {
 }
 
 # quiet passes everything but the chatter of verbose tests: passed tests and what they logged. A skipped test keeps
-# its line and its reason.
+# its line and its reason, which is what it logged last.
 quiet() {
   awk '
-    /^=== (RUN|PAUSE|CONT|NAME) / || /^ *--- PASS: / || /^PASS$/ || /\[no test files\]$/ { reason = said = 0; next }
-    /^ *--- SKIP: /             { print; fflush(); reason = 1; said = 0; next }
-    /^ +[^ ]+\.go:[0-9]+: /     { if (reason) { print; fflush() } else said = 1; reason = 0; next }
-    said && /^        /         { next }  # the rest of a logged text
-                                { reason = said = 0; print; fflush() }
+    /^ *--- SKIP: /             { print; if (said != "") print said; said = ""; fflush(); next }
+    /^=== (PAUSE|CONT|NAME) /   { next }
+    /^=== RUN / || /^ *--- PASS: / || /^PASS$/ || /\[no test files\]$/ { said = ""; next }
+    /^ +[^ ]+\.go:[0-9]+: /     { said = $0; next }
+    said != "" && /^        /   { next }  # the rest of a logged text
+                                { said = ""; print; fflush() }
   '
 }
 
