@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,8 +14,6 @@ import (
 )
 
 const (
-	ringSuffix = ".ring"
-
 	// lookEvery is how often a node looks for rings that other processes made.
 	lookEvery = 20 * time.Millisecond
 
@@ -52,9 +48,7 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	n := &Node{config: c, cancel: cancel, local: map[string][]*ring.Ring{}}
-	if c.Dir != "" {
-		n.done.Go(func() { n.look(ctx) })
-	}
+	n.done.Go(func() { n.look(ctx) })
 	return n, nil
 }
 
@@ -72,13 +66,11 @@ func (n *Node) Publisher(channel string) (*Publisher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("transport: channel %q: %w", channel, err)
 	}
-	p := &Publisher{Writer: w, ring: r, source: r.Info().Instance}
+	p := &Publisher{Writer: w, ring: r, source: r.Info().Instance, shared: n.config.Dir != ""}
 	n.pubs = append(n.pubs, p)
 	for _, s := range n.subs {
 		if s.channel == channel {
-			if err := n.refresh(s); err != nil {
-				return nil, errors.Join(err, p.Close())
-			}
+			_ = n.refresh(s) // Subscriber.Err has it
 		}
 	}
 	return p, nil
@@ -136,7 +128,7 @@ func (n *Node) Subscriber(channel string) (*Subscriber, error) {
 	if err := n.refresh(s); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.late = true
+	s.opened()
 	n.subs = append(n.subs, s)
 	return s, nil
 }
@@ -153,7 +145,7 @@ func (n *Node) look(ctx context.Context) {
 		}
 		n.mu.Lock()
 		for _, s := range n.subs {
-			s.note(n.refresh(s))
+			_ = n.refresh(s) // Subscriber.Err has it
 		}
 		n.mu.Unlock()
 	}
@@ -162,32 +154,9 @@ func (n *Node) look(ctx context.Context) {
 // refresh hands s the rings of its channel that it has not got yet.
 func (n *Node) refresh(s *Subscriber) error {
 	if n.config.Dir == "" {
-		for _, r := range n.local[s.channel] {
-			if err := s.add(r, false); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.addLocal(n.local[s.channel])
 	}
-	dir := filepath.Join(n.config.Dir, s.channel)
-	names, err := s.news(dir)
-	if err != nil {
-		return fmt.Errorf("transport: channel %q: %w", s.channel, err)
-	}
-	var faults []error
-	for _, name := range names {
-		r, err := ring.Attach(filepath.Join(dir, name), ring.Options{})
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ring.ErrUnlinked) {
-			continue // removed meanwhile
-		}
-		if err == nil {
-			err = s.add(r, true)
-		}
-		if err != nil {
-			faults = append(faults, fmt.Errorf("transport: channel %q: %w", s.channel, err))
-		}
-	}
-	return errors.Join(faults...)
+	return s.addNamed(filepath.Join(n.config.Dir, s.channel))
 }
 
 // Drain waits until every gating subscriber has released everything this node's publishers committed, or ctx ends.
@@ -239,10 +208,10 @@ func (n *Node) Close() error {
 	n.done.Wait()
 	var faults []error
 	for _, p := range n.pubs {
-		faults = append(faults, p.shut())
+		faults = append(faults, ignoreClosed(p.Close()))
 	}
 	for _, s := range n.subs {
-		faults = append(faults, s.shut())
+		faults = append(faults, ignoreClosed(s.Close()))
 	}
 	for _, rings := range n.local {
 		for _, r := range rings {
@@ -258,9 +227,4 @@ func ignoreClosed(err error) error {
 		return nil
 	}
 	return err
-}
-
-// isRing reports whether a directory entry is a publisher's data file.
-func isRing(name string) bool {
-	return strings.HasSuffix(name, ringSuffix) && !strings.HasPrefix(name, ".")
 }

@@ -1,6 +1,10 @@
 package transport
 
-import "github.com/alphapulse/transport/ring"
+import (
+	"errors"
+
+	"github.com/alphapulse/transport/ring"
+)
 
 // Publisher writes messages into a channel. It belongs to one goroutine at a time. Claim, Commit, Abort, the batch calls
 // and SetStamp are those of its ring's Writer. The zero Publisher is not valid: use Node.Publisher.
@@ -8,6 +12,7 @@ type Publisher struct {
 	*ring.Writer
 	ring   *ring.Ring
 	source uint64
+	shared bool // the ring has a path
 }
 
 // Send publishes a copy of msg. It answers ring.ErrFull, ring.ErrTooLarge or ring.ErrEmpty, and then msg was not sent.
@@ -24,4 +29,10 @@ func (p *Publisher) Send(msg []byte) error {
 func (p *Publisher) Source() uint64 { return p.source }
 
 // Close publishes what is staged and gives the ring up; a publisher of the same Source may take it over.
-func (p *Publisher) Close() error { return p.close() }
+func (p *Publisher) Close() error {
+	err := p.Writer.Close()
+	if p.shared {
+		return errors.Join(err, p.ring.Close())
+	}
+	return err // a ring within the process is its node's
+}

@@ -4,7 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,17 +18,23 @@ import (
 	"github.com/alphapulse/transport/ring"
 )
 
-// batchSize is how many frames a subscriber takes from one ring before the next ring's turn.
-const batchSize = 256
+const (
+	ringSuffix = ".ring"
+
+	// batchSize is how many frames a subscriber takes from one ring before the next ring's turn.
+	batchSize = 256
+
+	// retryEvery is how long a ring that could not be attached is left alone.
+	retryEvery = 500 * time.Millisecond
+)
 
 // feed is one publisher's ring as a subscriber reads it.
 type feed struct {
 	ring   *ring.Ring
 	reader *ring.Reader
-	own    bool // the ring was attached for this feed alone
-	path   string
+	path   string // empty: a ring within the process
 	source uint64
-	next   uint64 // the seq that comes next, once something came
+	next   uint64 // the seq that comes next
 	batch  []ring.Record
 }
 
@@ -33,27 +43,33 @@ type feed struct {
 type roster struct {
 	channel string
 	options Channel
-	late    bool // rings found from now on were made after the subscriber
 	changed atomic.Bool
 	word    *uint32 // raised when a ring is added: what a parked loop sleeps on
 
-	sleepers []numa.Sleeper
+	sleepers []numa.Sleeper // word's, then one per feed
 
 	mu      sync.Mutex
+	late    bool // rings found from now on were made after the subscriber
 	closed  bool
-	seen    map[string]uint64 // path → instance of the ring, attached or refused
-	mtime   time.Time         // of the channel's directory when it was last read
+	files   map[string]fs.FileInfo // data files attached, by path
+	local   map[uint64]bool        // rings within the process, by instance
+	refused map[string]refusal
 	added   []*feed
-	fault   error
 	lost    uint64
-	resumes map[uint64]uint64 // source → seq to go on with, of feeds that failed
+	resumes map[uint64]uint64 // source → seq to go on with, of feeds that were dropped
+}
+
+// refusal is why a ring could not be attached, and when to try again.
+type refusal struct {
+	err   error
+	again time.Time
 }
 
 func newSubscriber(channel string, c Channel) *Subscriber {
 	s := &Subscriber{}
-	s.channel, s.options = channel, c
-	s.word = new(uint32)
-	s.seen, s.resumes = map[string]uint64{}, map[uint64]uint64{}
+	s.channel, s.options, s.word = channel, c, new(uint32)
+	s.files, s.local, s.resumes = map[string]fs.FileInfo{}, map[uint64]bool{}, map[uint64]uint64{}
+	s.refused = map[string]refusal{}
 	s.sleepers = []numa.Sleeper{newcomers{&s.roster}}
 	return s
 }
@@ -67,81 +83,97 @@ func (n newcomers) Arm() (word *uint32, value uint32, ok bool) {
 	return n.word, value, !n.changed.Load()
 }
 
-// news lists the rings in dir that the subscriber has not seen. It reads a directory again only after it changed.
-func (r *roster) news(dir string) ([]string, error) {
+// opened ends the first look: whatever comes later was made later.
+func (r *roster) opened() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	info, err := os.Stat(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil || info.ModTime().Equal(r.mtime) {
-		return nil, err
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	// A change within the clock's grain of this look may not move the time again: look once more until it is old.
-	if time.Since(info.ModTime()) > time.Second {
-		r.mtime = info.ModTime()
-	}
-	var names []string
-	for _, e := range entries {
-		if isRing(e.Name()) {
-			names = append(names, e.Name())
-		}
-	}
-	return names, nil
+	r.late = true
 }
 
-// add gives the subscriber a ring, unless it has it. own says that the ring was attached for it and is closed with it.
-func (r *roster) add(of *ring.Ring, own bool) error {
+// addLocal adds the rings within the process that the subscriber has not got.
+func (r *roster) addLocal(rings []*ring.Ring) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	info := of.Info()
-	path := info.Path
-	if path == "" {
-		path = fmt.Sprint(info.Instance)
-	}
-	if r.closed || r.seen[path] == info.Instance {
-		if own {
-			return of.Close()
+	var faults []error
+	for _, of := range rings {
+		if id := of.Info().Instance; !r.closed && !r.local[id] {
+			faults = append(faults, r.add(of, "", id))
+			r.local[id] = true
 		}
+	}
+	return errors.Join(faults...)
+}
+
+// addNamed adds the rings in dir that the subscriber has not got. A name whose file was replaced is another ring.
+func (r *roster) addNamed(dir string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || r.closed {
 		return nil
 	}
-	r.seen[path] = info.Instance
-	f := &feed{ring: of, own: own, path: path, source: info.Instance, batch: make([]ring.Record, batchSize)}
-	if err := r.attach(f); err != nil {
-		delete(r.seen, path)
-		if own {
-			err = errors.Join(err, of.Close())
-		}
-		return err
+	if err != nil {
+		return fmt.Errorf("transport: channel %q: %w", r.channel, err)
 	}
-	r.added = append(r.added, f)
-	r.changed.Store(true)
-	_ = numa.Wake(r.word) // refused only for a word that is not there
-	return nil
+	var faults []error
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		info, err := os.Lstat(path)
+		if !strings.HasSuffix(path, ringSuffix) || err != nil || r.files[path] != nil && os.SameFile(r.files[path], info) {
+			continue
+		}
+		if no, ok := r.refused[path]; ok && time.Now().Before(no.again) {
+			continue
+		}
+		delete(r.refused, path)
+		if err := r.attach(path); err != nil {
+			err = fmt.Errorf("transport: channel %q: %w", r.channel, err)
+			r.refused[path] = refusal{err, time.Now().Add(retryEvery)}
+			faults = append(faults, err)
+			continue
+		}
+		r.files[path] = info
+	}
+	return errors.Join(faults...)
 }
 
-// attach opens the feed's reader: from the start in rings made after the subscriber, after what it had in rings it lost.
-func (r *roster) attach(f *feed) error {
+func (r *roster) attach(path string) error {
+	of, err := ring.Attach(path, ring.Options{})
+	if err == nil {
+		if err = r.add(of, path, of.Info().Instance); err != nil {
+			err = errors.Join(err, of.Close())
+		}
+	}
+	return err
+}
+
+// add opens a reader on a ring: from the start in rings made after the subscriber, after what it had in rings it lost.
+func (r *roster) add(of *ring.Ring, path string, source uint64) error {
 	o := ring.ReaderOptions{Mode: r.options.Mode, From: r.options.From, Name: r.options.Durable, Durable: r.options.Durable != ""}
-	next, again := r.resumes[f.source]
+	next, again := r.resumes[source]
 	if r.late || again {
 		o.From = ring.Oldest
 	}
-	var err error
-	if f.reader, err = f.ring.Reader(o); err != nil {
+	reader, err := of.Reader(o)
+	if err != nil {
 		return err
 	}
-	r.lost += f.reader.Lost()
-	if again && f.reader.Seq() > next {
-		r.lost += f.reader.Seq() - next
+	f := &feed{ring: of, reader: reader, path: path, source: source, batch: make([]ring.Record, batchSize)}
+	r.lost += reader.Lost()
+	if again && reader.Seq() > next {
+		r.lost += reader.Seq() - next
 	}
-	f.next = max(next, f.reader.Seq())
-	for again && f.reader.Seq() < next { // what it had before
+	if err := f.pass(next); err != nil {
+		return errors.Join(err, reader.Close())
+	}
+	r.added = append(r.added, f)
+	r.changed.Store(true)
+	return numa.Wake(r.word)
+}
+
+// pass releases what comes before next: the subscriber had it.
+func (f *feed) pass(next uint64) error {
+	for f.reader.Seq() < next {
 		n := f.reader.Peek(f.batch[:min(next-f.reader.Seq(), batchSize)])
 		if n == 0 {
 			break
@@ -150,6 +182,7 @@ func (r *roster) attach(f *feed) error {
 			return err
 		}
 	}
+	f.next = f.reader.Seq()
 	return nil
 }
 
@@ -165,43 +198,37 @@ func (s *Subscriber) adopt() {
 	s.added = nil
 }
 
-// drop takes the feed whose turn it is out of the roster, because of err. It may come back as a newcomer, and then goes
-// on where it stopped.
+// drop takes the feed whose turn it is out of the roster, because of err. An evicted one comes back as a newcomer and
+// goes on where it stopped.
 func (s *Subscriber) drop(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.turn >= len(s.feeds) {
-		return err
-	}
 	f := s.feeds[s.turn]
-	s.feeds = append(s.feeds[:s.turn:s.turn], s.feeds[s.turn+1:]...)
-	s.sleepers = append(s.sleepers[:s.turn+1:s.turn+1], s.sleepers[s.turn+2:]...)
-	if f.next > 0 {
-		s.resumes[f.source] = f.next
-	}
+	s.feeds = slices.Delete(s.feeds, s.turn, s.turn+1)
+	s.sleepers = slices.Delete(s.sleepers, s.turn+1, s.turn+2)
+	s.lost += f.reader.Lost()
+	s.resumes[f.source] = f.next
 	if errors.Is(err, ring.ErrEvicted) {
-		delete(s.seen, f.path)
-		s.mtime = time.Time{}
+		delete(s.files, f.path)
+		delete(s.local, f.source)
 	}
 	return errors.Join(fmt.Errorf("transport: channel %q: %w", s.channel, err), f.close())
 }
 
-// note keeps the last fault of the look for new rings, for Err.
-func (r *roster) note(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.fault = err
-}
-
-// Err returns what is wrong with a ring of the channel that cannot be attached, nil when all is well. Poll goes on with
-// the others.
+// Err returns what is wrong with rings of the channel that cannot be attached, nil when all is well. Poll goes on with
+// the others, and they are tried again.
 func (s *Subscriber) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.fault
+	var faults []error
+	for _, path := range slices.Sorted(maps.Keys(s.refused)) {
+		faults = append(faults, s.refused[path].err)
+	}
+	return errors.Join(faults...)
 }
 
-// Lost returns how many messages this subscriber can never deliver: lapped, or overwritten while it was away.
+// Lost returns how many messages this subscriber can never deliver: lapped, or overwritten while it was away. It belongs
+// to the goroutine that polls.
 func (s *Subscriber) Lost() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -212,19 +239,17 @@ func (s *Subscriber) Lost() uint64 {
 	return lost
 }
 
-// Publishers returns how many rings the subscriber reads.
+// Publishers returns how many rings the subscriber reads. It belongs to the goroutine that polls.
 func (s *Subscriber) Publishers() int {
-	if s.changed.Load() {
-		s.adopt()
-	}
+	s.adopt()
 	return len(s.feeds)
 }
 
 // Wait sleeps until there may be something to poll, at most timeout. It can return early.
 func (s *Subscriber) Wait(timeout time.Duration) error {
 	words, values := make([]*uint32, 0, len(s.sleepers)), make([]uint32, 0, len(s.sleepers))
-	for _, sl := range s.sleepers {
-		word, value, ok := sl.Arm()
+	for i := range s.sleepers { // the newcomers' word last: an old kernel sleeps on the first alone
+		word, value, ok := s.sleepers[len(s.sleepers)-1-i].Arm()
 		if !ok {
 			return nil
 		}
@@ -234,13 +259,11 @@ func (s *Subscriber) Wait(timeout time.Duration) error {
 }
 
 // Close gives up the subscriber's cursors; those of a durable subscriber stay for its successor.
-func (s *Subscriber) Close() error { return s.shut() }
-
-func (s *Subscriber) shut() error {
+func (s *Subscriber) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil
+		return fmt.Errorf("transport: subscriber of channel %q: %w", s.channel, ring.ErrClosed)
 	}
 	s.closed = true
 	var faults []error
@@ -252,24 +275,9 @@ func (s *Subscriber) shut() error {
 }
 
 func (f *feed) close() error {
-	err := ignoreClosed(f.reader.Close())
-	if f.own {
+	err := f.reader.Close()
+	if f.path != "" {
 		err = errors.Join(err, f.ring.Close())
 	}
 	return err
 }
-
-// close gives the ring of a publisher up.
-func (p *Publisher) close() error {
-	return errors.Join(p.Writer.Close(), p.closeRing())
-}
-
-func (p *Publisher) closeRing() error {
-	if p.ring.Info().Path == "" {
-		return nil // the node keeps rings within the process for their subscribers
-	}
-	return p.ring.Close()
-}
-
-// shut is close for a publisher that may be closed already.
-func (p *Publisher) shut() error { return ignoreClosed(p.Writer.Close()) }

@@ -19,7 +19,7 @@ type cycle struct {
 	idle     Idle
 	at       int // the worker whose turn it is
 
-	words  []*uint32 // what to sleep on: stop, then the sleepers' words
+	words  []*uint32 // what to sleep on: the sleepers' words, then stop
 	values []uint32
 	more   bool // there are more words than one sleep takes
 
@@ -46,9 +46,8 @@ func newCycle(idle Idle, ws []Worker) *cycle {
 		}
 	}
 	c.idle = idle.settled(len(c.sleepers) == len(ws))
-	c.words = make([]*uint32, 1, maxWords+1)
-	c.values = make([]uint32, 1, maxWords+1)
-	c.words[0] = c.stop
+	c.words = make([]*uint32, 0, maxWords+1)
+	c.values = make([]uint32, 0, maxWords+1)
 	return c
 }
 
@@ -105,7 +104,7 @@ func (c *cycle) once() (done int, err error) {
 
 // park sleeps until a word changes, at most one nap. It does not sleep when a sleeper has work by now.
 func (c *cycle) park() {
-	c.words, c.values, c.more = c.words[:1], c.values[:1], false
+	c.words, c.values, c.more = c.words[:0], c.values[:0], false
 	for _, s := range c.sleepers {
 		c.at = s.at
 		if !c.armAll(s) {
@@ -117,6 +116,7 @@ func (c *cycle) park() {
 	if c.more {
 		nap = min(nap, napBlind)
 	}
+	c.words, c.values = append(c.words, c.stop), append(c.values, 0)
 	if err := sys.FutexWaitv(c.words, c.values, nap); err != nil {
 		// The kernel refuses the words, as when a mapping was cut short: the next Do says why. Meanwhile do not spin.
 		time.Sleep(min(nap, napBlind))
@@ -141,7 +141,7 @@ func (c *cycle) arm(s Sleeper) bool {
 	if !ok {
 		return false
 	}
-	if len(c.words) == cap(c.words) {
+	if len(c.words) == maxWords {
 		c.more = true
 		return true
 	}
