@@ -15,7 +15,8 @@ let
         builder = "/bin/sh";
         args = [
           "-euc"
-          script
+          # Outside a sandbox the home of a build must not be Nix's, which has to stay absent.
+          "export HOME=$PWD\n${script}"
         ];
         PATH = hostPath;
       }
@@ -61,7 +62,7 @@ in
         GOTOOLCHAIN = "local";
       }
       ''
-        export HOME=$PWD GOCACHE=$PWD/cache
+        export GOCACHE=$PWD/cache
         cp -r ${args.src} src
         chmod -R u+w src
         cd src
