@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 // drain feeds the pieces and writes down everything the stream says.
@@ -293,5 +295,64 @@ func TestStreamFillReadsAReader(t *testing.T) {
 	}
 	if _, err := s.Next(); err != io.EOF {
 		t.Error(err)
+	}
+}
+
+// TestStreamFindsEveryIntactMessageOfAStorm mixes good messages with cut and flipped ones and noise, cuts the whole into
+// random portions, and wants every good message, once, in order.
+func TestStreamFindsEveryIntactMessageOfAStorm(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var input []byte
+		var want []string
+		for i := range rapid.IntRange(1, 12).Draw(t, "parts") {
+			d := rapid.SampledFrom([]Dialect{Aligned, Packed}).Draw(t, "dialect")
+			buf := make([]byte, 512)
+			w := Build(buf, d, Header{RelayDomain: 1, Source: 3, Sequence: uint64(i + 1), Timestamp: 1755893490012637000})
+			w.Trade(&Trade{Price: int64(i)})
+			w.Raw(TypeL2Delta, rapid.SliceOfN(rapid.Byte(), 0, 200).Draw(t, "delta"))
+			n, err := w.Finish()
+			if err != nil {
+				t.Fatal(err)
+			}
+			msg := buf[:n]
+			switch rapid.IntRange(0, 4).Draw(t, "fate") {
+			case 0:
+				cut := rapid.IntRange(0, n-1).Draw(t, "cut")
+				msg = append(msg[:cut:cut], ^msg[cut]) // nothing behind it can complete it by chance
+			case 1:
+				bit := rapid.IntRange(0, 8*n-1).Draw(t, "bit")
+				msg[bit/8] ^= 1 << (bit % 8)
+			case 2:
+				msg = rapid.SliceOfN(rapid.SampledFrom([]byte{0xEF, 0xBE, 0xAD, 0xDE, 0, 1, 3}), 0, 60).Draw(t, "noise")
+			default:
+				want = append(want, hex.EncodeToString(msg))
+			}
+			input = append(input, msg...)
+		}
+		s := NewStream(FramingNone, nil)
+		var got []string
+		for len(input) > 0 {
+			n := rapid.IntRange(1, len(input)).Draw(t, "portion")
+			got = append(got, good(s, input[:n])...)
+			input = input[n:]
+		}
+		s.End()
+		if got = append(got, good(s, nil)...); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Fatalf("\n got %q\nwant %q", got, want)
+		}
+	})
+}
+
+// good feeds b and returns the accepted messages in hex.
+func good(s *Stream, b []byte) (found []string) {
+	s.Feed(b)
+	for {
+		m, err := s.Next()
+		if err == ErrMore || err == io.EOF {
+			return found
+		}
+		if err == nil {
+			found = append(found, hex.EncodeToString(m.Bytes()))
+		}
 	}
 }
