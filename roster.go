@@ -159,9 +159,8 @@ func (r *roster) add(of *ring.Ring, path string, source uint64) error {
 		return err
 	}
 	f := &feed{ring: of, reader: reader, path: path, source: source, batch: make([]ring.Record, batchSize)}
-	r.lost += reader.Lost()
-	if again && reader.Seq() > next {
-		r.lost += reader.Seq() - next
+	if again { // what is missing between then and now; the reader's own count may cover part of it
+		r.lost += max(reader.Seq(), next) - next - reader.Lost()
 	}
 	if err := f.pass(next); err != nil {
 		return errors.Join(err, reader.Close())
@@ -196,6 +195,16 @@ func (s *Subscriber) adopt() {
 		s.sleepers = append(s.sleepers, f.reader)
 	}
 	s.added = nil
+}
+
+// empty says why there is no feed to poll.
+func (s *Subscriber) empty() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return fmt.Errorf("transport: subscriber of channel %q: %w", s.channel, ring.ErrClosed)
+	}
+	return nil
 }
 
 // drop takes the feed whose turn it is out of the roster, because of err. An evicted one comes back as a newcomer and

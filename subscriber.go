@@ -25,6 +25,9 @@ func (s *Subscriber) Poll(max int, fn func(seal.Frame)) (n int, err error) {
 	if s.changed.Load() {
 		s.adopt()
 	}
+	if len(s.feeds) == 0 {
+		return 0, s.empty()
+	}
 	err = sys.Guard(func() error {
 		n, err = s.poll(max, fn)
 		return err

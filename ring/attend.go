@@ -49,6 +49,9 @@ func (r *Reader) odd(batch []Record, n int, pos, word uint64) int {
 // skip passes the control record at next. It reports false, and stops the reader, when there is none.
 func (r *Reader) skip(word uint64) bool {
 	if !r.plausible(r.next, word, r.seq) || word&flagControl == 0 {
+		if r.evicted() { // overwritten, as was to be expected
+			return false
+		}
 		r.fail(fmt.Errorf("%w: %s: word %#x at position %d is no record of number %d", ErrCorrupt, r.ring.name(), word, r.next, r.seq))
 		return false
 	}
@@ -59,12 +62,20 @@ func (r *Reader) skip(word uint64) bool {
 	return true
 }
 
+// evicted stops the reader if the writer went on without it.
+func (r *Reader) evicted() bool {
+	if r.slot.Load32(slotGen) == r.gen {
+		return false
+	}
+	r.fail(fmt.Errorf("%w: %q of %s at position %d", ErrEvicted, r.opts.Name, r.ring.name(), r.cursor))
+	return true
+}
+
 func (r *Reader) releaseSome(n int) error {
 	switch {
 	case r.err != nil:
 		return r.err
-	case r.slot.Load32(slotGen) != r.gen:
-		r.fail(fmt.Errorf("%w: %q of %s at position %d", ErrEvicted, r.opts.Name, r.ring.name(), r.cursor))
+	case r.evicted():
 		return r.err
 	case n < 0 || n > r.out:
 		return fmt.Errorf("%w: %d of %d", ErrReleased, n, r.out)

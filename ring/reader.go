@@ -79,11 +79,11 @@ func (r *Reader) Peek(batch []Record) int {
 // refresh reads the published position. If it says nothing new, commit words alone lead on.
 func (r *Reader) refresh(pos uint64) uint64 {
 	end := r.hdr.Load64(hdrPublished)
-	if end-pos > r.capacity {
-		return pos + r.capacity // behind pos, or nonsense: the zero after the last commit ends the batch
+	if end-pos-1 >= r.capacity {
+		return pos + r.capacity // not beyond pos, or nonsense: the zero after the last commit ends the batch
 	}
 	r.end = end
-	return max(end, pos+1)
+	return end
 }
 
 // Release gives the first n records back that were peeked and not yet released. A gating reader's cursor moves past
