@@ -116,7 +116,7 @@ func fixedBook(b []byte) (v OrderBook, ok bool) {
 func (w *Builder) OrderBook(v *OrderBook) {
 	switch {
 	case w.dialect != Aligned:
-		w.fail(ErrLayout)
+		w.fail(noLayout)
 	case v.Fixed:
 		w.bookFixed(v)
 	default:
@@ -144,7 +144,7 @@ func (w *Builder) bookRunning(v *OrderBook) {
 
 func (w *Builder) bookFixed(v *OrderBook) {
 	if v.Bids.Len() > bookFixedSlots || v.Asks.Len() > bookFixedSlots {
-		w.fail(ErrRange)
+		w.fail(outOfRange)
 		return
 	}
 	b := w.zeroed(TypeOrderBook, bookFixed)

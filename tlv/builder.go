@@ -1,6 +1,9 @@
 package tlv
 
-import "errors"
+import (
+	"errors"
+	"math"
+)
 
 var (
 	// ErrSpace: the destination is too short for the message. Claim more bytes.
@@ -17,23 +20,34 @@ var (
 // and ignores everything after it; Finish reports it. The zero Builder is not valid: use Build.
 type Builder struct {
 	buf     []byte
-	n       int
+	n       uint32 // written so far
 	dialect Dialect
-	header  Header
-	err     error
+	err     refusal // the first one
 }
 
-// Build starts a message in dst. Dialect 0 is Aligned. The header's PayloadSize and Checksum are computed by Finish.
-// dst is the message's limit too: slice it to bound the message.
-func Build(dst []byte, d Dialect, h Header) Builder {
+// refusal is a small error: it keeps a Builder within four words, so that Build returns it in registers.
+type refusal uint8
+
+const (
+	noSpace refusal = 1 + iota
+	noLayout
+	outOfRange
+	reservedType
+)
+
+var refusals = [...]error{noSpace: ErrSpace, noLayout: ErrLayout, outOfRange: ErrRange, reservedType: ErrTypeReserved}
+
+// Build starts a message in dst with this header. Dialect 0 is Aligned. PayloadSize and Checksum are for Finish to
+// compute. dst is the message's limit too: slice it to bound the message.
+func Build(dst []byte, d Dialect, h *Header) Builder {
 	if d == 0 {
 		d = Aligned
 	}
-	w := Builder{buf: dst, n: HeaderSize, dialect: d, header: h}
 	if len(dst) < HeaderSize {
-		w.err = ErrSpace
+		return Builder{err: noSpace}
 	}
-	return w
+	h.put(dst, d, 0)
+	return Builder{buf: dst[:min(len(dst), math.MaxInt32)], n: HeaderSize, dialect: d}
 }
 
 // Raw adds a TLV of any type with these bytes, in extended form when they are more than 255.
@@ -51,7 +65,7 @@ func (w *Builder) RawExtended(t Type, payload []byte) {
 	}
 }
 
-// Finish writes header and checksum and returns the size of the message.
+// Finish completes the header with size and checksum and returns the size of the message.
 func (w *Builder) Finish() (int, error) {
 	n, err := w.FinishUnset()
 	if err == nil {
@@ -62,11 +76,11 @@ func (w *Builder) Finish() (int, error) {
 
 // FinishUnset is Finish with checksum 0, for domains whose readers do not ask for one.
 func (w *Builder) FinishUnset() (int, error) {
-	if w.err != nil {
-		return 0, w.err
+	if w.err != 0 {
+		return 0, refusals[w.err]
 	}
-	w.header.put(w.buf, w.dialect, w.n-HeaderSize)
-	return w.n, nil
+	le.PutUint32(w.buf[sizeOffset(w.dialect):], w.n-HeaderSize)
+	return int(w.n), nil
 }
 
 // reserve writes a TLV header and returns its payload bytes (not nil, perhaps empty), or nil after an error.
@@ -74,38 +88,40 @@ func (w *Builder) reserve(t Type, n int) []byte {
 	if n > 255 {
 		return w.extended(t, n)
 	}
-	at := w.n
-	if w.err != nil || n > len(w.buf)-at-2 || t == 0 || t == TypeExtended {
+	at := int(w.n)
+	if w.err != 0 || n > len(w.buf)-at-2 || t == 0 || t == TypeExtended {
 		return w.refuse(t)
 	}
 	w.buf[at], w.buf[at+1] = byte(t), byte(n)
-	w.n = at + 2 + n
-	return w.buf[at+2 : w.n : w.n]
+	end := at + 2 + n
+	w.n = uint32(end)
+	return w.buf[at+2 : end : end]
 }
 
 func (w *Builder) extended(t Type, n int) []byte {
-	at := w.n
+	at := int(w.n)
 	if n > 65535 {
-		return w.fail(ErrRange)
+		return w.fail(outOfRange)
 	}
-	if w.err != nil || n > len(w.buf)-at-5 || t == 0 || t == TypeExtended {
+	if w.err != 0 || n > len(w.buf)-at-5 || t == 0 || t == TypeExtended {
 		return w.refuse(t)
 	}
 	w.buf[at], w.buf[at+1], w.buf[at+2] = byte(TypeExtended), 0, byte(t)
 	le.PutUint16(w.buf[at+3:], uint16(n))
-	w.n = at + 5 + n
-	return w.buf[at+5 : w.n : w.n]
+	end := at + 5 + n
+	w.n = uint32(end)
+	return w.buf[at+5 : end : end]
 }
 
 func (w *Builder) refuse(t Type) []byte {
 	if t == 0 || t == TypeExtended {
-		return w.fail(ErrTypeReserved)
+		return w.fail(reservedType)
 	}
-	return w.fail(ErrSpace)
+	return w.fail(noSpace)
 }
 
-func (w *Builder) fail(err error) []byte {
-	if w.err == nil {
+func (w *Builder) fail(err refusal) []byte {
+	if w.err == 0 {
 		w.err = err
 	}
 	return nil

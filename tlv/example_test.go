@@ -51,7 +51,7 @@ func ExampleError() {
 
 func ExampleBuilder() {
 	buf := make([]byte, 256) // a ring's claimed bytes, for instance
-	w := tlv.Build(buf, tlv.Aligned, tlv.Header{RelayDomain: 1, Source: tlv.SourceKraken, Sequence: 7})
+	w := tlv.Build(buf, tlv.Aligned, &tlv.Header{RelayDomain: 1, Source: tlv.SourceKraken, Sequence: 7})
 	w.Quote(&tlv.Quote{AssetID: tlv.SymbolID("ETH/USD"), BidPrice: 424000000000, AskPrice: 424100000000})
 	w.Raw(tlv.TypeInstrumentMeta, []byte("ETH/USD"))
 	n, err := w.Finish()
@@ -70,7 +70,7 @@ func ExampleWalker() {
 
 func ExampleList() {
 	buf := make([]byte, 256)
-	w := tlv.Build(buf, tlv.Aligned, tlv.Header{RelayDomain: 1, Source: 1})
+	w := tlv.Build(buf, tlv.Aligned, &tlv.Header{RelayDomain: 1, Source: 1})
 	w.OrderBook(&tlv.OrderBook{Precision: 1e8, Bids: tlv.ListOf(tlv.Level{Price: 100, Size: 5, Count: 1}, tlv.Level{Price: 99, Size: 7, Count: 2})})
 	n, _ := w.Finish()
 	m, _ := tlv.Parse(buf[:n])

@@ -256,7 +256,8 @@ func TestGoldenMessagesAreBuiltByteForByte(t *testing.T) {
 // rebuild writes m again from its parsed values.
 func rebuild(m *Message) ([]byte, error) {
 	dst := make([]byte, len(m.Bytes())+8)
-	b := Build(dst, m.Dialect(), m.Header())
+	h := m.Header()
+	b := Build(dst, m.Dialect(), &h)
 	walk := m.TLVs()
 	for tl, ok := walk.Next(); ok; tl, ok = walk.Next() {
 		value, typed := tl.Value()

@@ -75,7 +75,7 @@ func (w *Builder) StateInvalidation(v *StateInvalidation) {
 		return
 	}
 	if n > invalidationSlots {
-		w.fail(ErrRange)
+		w.fail(outOfRange)
 		return
 	}
 	b := w.zeroed(TypeStateInvalidation, invalidationAligned)

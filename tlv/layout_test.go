@@ -123,7 +123,7 @@ func TestLayoutsMatchTheGoldenOffsets(t *testing.T) {
 func payloadOf(t *testing.T, d Dialect, value any) []byte {
 	t.Helper()
 	buf := make([]byte, 4096)
-	w := Build(buf, d, Header{RelayDomain: 1, Source: 1, Timestamp: 1755893490012637000})
+	w := Build(buf, d, &Header{RelayDomain: 1, Source: 1, Timestamp: 1755893490012637000})
 	add(&w, value)
 	n, err := w.FinishUnset()
 	if err != nil {

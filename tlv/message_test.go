@@ -8,7 +8,7 @@ import (
 func TestPoliciesPerDomain(t *testing.T) {
 	message := func(domain uint8, state ChecksumState) []byte {
 		b := make([]byte, 128)
-		w := Build(b, Aligned, Header{RelayDomain: domain, Source: SourceRisk})
+		w := Build(b, Aligned, &Header{RelayDomain: domain, Source: SourceRisk})
 		w.Raw(TypeL2Reset, []byte{1, 2, 3})
 		n, _ := w.Finish()
 		switch state {
@@ -163,7 +163,7 @@ func TestBuilderRefusals(t *testing.T) {
 		"16-byte trace id":  {999, Aligned, func(w *Builder) { w.TraceContext(&TraceContext{ID: TraceID{15: 1}}) }, ErrRange},
 		"first error stays": {99, Aligned, func(w *Builder) { w.Raw(0, nil); w.Raw(6, big); w.Trade(&Trade{}) }, ErrTypeReserved},
 	} {
-		w := Build(make([]byte, c.space), c.d, Header{})
+		w := Build(make([]byte, c.space), c.d, &Header{})
 		c.add(&w)
 		if n, err := w.Finish(); !errors.Is(err, c.want) || n != 0 {
 			t.Errorf("%s: %d, %v", name, n, err)
@@ -176,7 +176,7 @@ func TestBuilderRefusals(t *testing.T) {
 
 func TestPutTradeWritesWhatTheBuilderWrites(t *testing.T) {
 	b := make([]byte, TradeMessageSize)
-	w := Build(b, 0, benchHeader)
+	w := Build(b, 0, &benchHeader)
 	w.Trade(&benchTrade)
 	if n, err := w.Finish(); n != TradeMessageSize || err != nil {
 		t.Fatal(n, err)
@@ -210,7 +210,7 @@ func TestParsingAndBuildingDoNotAllocate(t *testing.T) {
 		},
 		"put": func() { _, _ = PutTrade(buf, &benchHeader, &benchTrade); SetChecksum(buf[:TradeMessageSize]) },
 		"build": func() {
-			w := Build(buf, Packed, benchHeader)
+			w := Build(buf, Packed, &benchHeader)
 			w.Trade(&benchTrade)
 			w.Quote(&Quote{})
 			w.PoolSwap(&PoolSwap{})
@@ -218,7 +218,7 @@ func TestParsingAndBuildingDoNotAllocate(t *testing.T) {
 			_, _ = w.Finish()
 		},
 		"book": func() {
-			w := Build(buf, Aligned, benchHeader)
+			w := Build(buf, Aligned, &benchHeader)
 			w.OrderBook(&OrderBook{Bids: ListOf(levels...), Asks: ListOf(levels...)})
 			n, _ := w.Finish()
 			m, _ := Parse(buf[:n])

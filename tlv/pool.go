@@ -104,7 +104,7 @@ func (w *Builder) PoolLiquidity(v *PoolLiquidity) {
 		slots = 255
 	}
 	if n > slots {
-		w.fail(ErrRange)
+		w.fail(outOfRange)
 		return
 	}
 	if w.dialect == Packed {
@@ -193,7 +193,7 @@ func (w *Builder) PoolState(v *PoolState) {
 // alignedOnly is zeroed for types without a packed layout.
 func (w *Builder) alignedOnly(t Type, n int) []byte {
 	if w.dialect != Aligned {
-		return w.fail(ErrLayout)
+		return w.fail(noLayout)
 	}
 	return w.zeroed(t, n)
 }

@@ -158,7 +158,7 @@ func (w *Builder) Snapshot(v *Snapshot) {
 // Put writes the request as a whole message. h is the asking side's header; its domain is set to that of the gap.
 func (r Recovery) Put(dst []byte, d Dialect, h Header, numbering Numbering) (int, error) {
 	h.RelayDomain = numbering.RelayDomain(r.Domain)
-	w := Build(dst, d, h)
+	w := Build(dst, d, &h)
 	w.RecoveryRequest(&r.Request)
 	return w.Finish()
 }

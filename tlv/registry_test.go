@@ -73,7 +73,7 @@ func TestSizesOfDisagreeingTypesPassBothWays(t *testing.T) {
 	} {
 		for _, extended := range []bool{false, true} {
 			buf := make([]byte, 512)
-			w := Build(buf, c.d, Header{RelayDomain: 1, Source: 1, Timestamp: 1755893490012637000})
+			w := Build(buf, c.d, &Header{RelayDomain: 1, Source: 1, Timestamp: 1755893490012637000})
 			if extended {
 				w.RawExtended(c.typ, make([]byte, c.size))
 			} else {

@@ -47,7 +47,7 @@ func TestEveryTypeComesBackAsItWasWritten(t *testing.T) {
 				Sequence: rapid.Uint64().Draw(t, "sequence"), Timestamp: rapid.Uint64Min(1e17).Draw(t, "timestamp")}
 			values := drawn(t, d)
 			buf := make([]byte, 4096)
-			w := Build(buf, d, h)
+			w := Build(buf, d, &h)
 			for _, v := range values {
 				add(&w, v)
 			}
@@ -87,7 +87,7 @@ func TestListsComeBackAsTheyWereWritten(t *testing.T) {
 			asks := rapid.SliceOfN(rapid.Make[Level](), 0, 50).Draw(t, "asks")
 			body := rapid.SliceOfN(rapid.Byte(), 0, 400).Draw(t, "body")
 			buf := make([]byte, 1<<14)
-			w := Build(buf, d, Header{RelayDomain: 1, Source: 1, Timestamp: 1755893490012637000})
+			w := Build(buf, d, &Header{RelayDomain: 1, Source: 1, Timestamp: 1755893490012637000})
 			w.StateInvalidation(&StateInvalidation{1, 2, 3, 4, ListOf(ids...)})
 			w.PoolLiquidity(&PoolLiquidity{1, 2, Address{3}, ListOf(reserves...)})
 			w.Snapshot(&Snapshot{Sequence: 1, Body: body})

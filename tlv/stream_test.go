@@ -156,7 +156,7 @@ func trade(t testing.TB, sequence uint64, sum bool) []byte {
 func nest(t testing.TB, inner []byte, sum bool) []byte {
 	t.Helper()
 	b := make([]byte, HeaderSize+5+len(inner))
-	w := Build(b, Aligned, benchHeader)
+	w := Build(b, Aligned, &benchHeader)
 	w.Raw(TypeL2Delta, inner)
 	finish := w.FinishUnset
 	if sum {
@@ -307,7 +307,7 @@ func TestStreamFindsEveryIntactMessageOfAStorm(t *testing.T) {
 		for i := range rapid.IntRange(1, 12).Draw(t, "parts") {
 			d := rapid.SampledFrom([]Dialect{Aligned, Packed}).Draw(t, "dialect")
 			buf := make([]byte, 512)
-			w := Build(buf, d, Header{RelayDomain: 1, Source: 3, Sequence: uint64(i + 1), Timestamp: 1755893490012637000})
+			w := Build(buf, d, &Header{RelayDomain: 1, Source: 3, Sequence: uint64(i + 1), Timestamp: 1755893490012637000})
 			w.Trade(&Trade{Price: int64(i)})
 			w.Raw(TypeL2Delta, rapid.SliceOfN(rapid.Byte(), 0, 200).Draw(t, "delta"))
 			n, err := w.Finish()

@@ -80,7 +80,7 @@ func (w *Builder) PoolSwap(v *PoolSwap) {
 
 func (w *Builder) swapPacked(v *PoolSwap) {
 	if !v.SqrtPrice.fits160() {
-		w.fail(ErrRange)
+		w.fail(outOfRange)
 		return
 	}
 	b := w.reserve(TypePoolSwap, swapPacked)

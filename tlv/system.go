@@ -66,7 +66,7 @@ func (w *Builder) TraceContext(v *TraceContext) {
 		return
 	}
 	if le.Uint64(v.ID[8:]) != 0 {
-		w.fail(ErrRange)
+		w.fail(outOfRange)
 		return
 	}
 	if b := w.zeroed(TypeTraceContext, traceAligned); b != nil {

@@ -17,7 +17,8 @@ func FuzzParse(f *testing.F) {
 		m, err := reader.Parse(b)
 		walk, used := m.TLVs(), HeaderSize
 		dst := make([]byte, len(b)+8)
-		w := Build(dst, m.Dialect(), m.Header())
+		h := m.Header()
+		w := Build(dst, m.Dialect(), &h)
 		for tl, ok := walk.Next(); ok; tl, ok = walk.Next() {
 			used += 2 + len(tl.Payload)
 			if tl.Extended {
@@ -52,7 +53,7 @@ func FuzzParse(f *testing.F) {
 func checkValue(t *testing.T, tl TLV, v any) {
 	t.Helper()
 	buf := make([]byte, 1<<17)
-	w := Build(buf, tl.Dialect, Header{RelayDomain: 1, Source: 1, Timestamp: 1755893490012637000})
+	w := Build(buf, tl.Dialect, &Header{RelayDomain: 1, Source: 1, Timestamp: 1755893490012637000})
 	add(&w, v)
 	n, err := w.Finish()
 	if err != nil {
