@@ -40,6 +40,9 @@ func (r *Reader) odd(batch []Record, n int, pos, word uint64) int {
 		if r.out == 0 {
 			r.cursor = r.next
 			r.slot.Store64(slotCursor, r.next)
+			if check.On {
+				check.Point("skip")
+			}
 		}
 	}
 	r.idle = true
@@ -97,7 +100,13 @@ func (r *Reader) releaseSome(n int) error {
 	r.out -= n
 	r.cursor = pos
 	r.slot.Store64(slotSeq, seq)
+	if check.On {
+		check.Point("release.seq")
+	}
 	r.slot.Store64(slotCursor, pos)
+	if check.On {
+		check.Point("release")
+	}
 	return nil
 }
 

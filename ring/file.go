@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/alphapulse/transport/internal/check"
 	"github.com/alphapulse/transport/internal/sys"
 )
 
@@ -49,22 +50,40 @@ func createNamed(o Options) (r *Ring, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if check.On {
+		check.Point("create.data")
+	}
 	curFile, err := sys.Unlinked(dir, cursorsSize(geo), o.mode(), gid)
 	if err != nil {
 		return nil, errors.Join(err, dataFile.Close())
 	}
+	if check.On {
+		check.Point("create.cursors")
+	}
 	if r, err = fill(o, geo, dataFile, curFile); err != nil {
 		return nil, err
+	}
+	if check.On {
+		check.Point("create.filled")
 	}
 	// Cursors without data are what a creator left that died between the two links.
 	if err := os.Remove(o.Path + cursorsSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.Join(err, r.Close())
 	}
+	if check.On {
+		check.Point("create.swept")
+	}
 	if err := sys.Link(curFile, o.Path+cursorsSuffix); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
+	if check.On {
+		check.Point("create.linked")
+	}
 	if err := sys.Link(dataFile, o.Path); err != nil {
 		return nil, errors.Join(err, r.Close())
+	}
+	if check.On {
+		check.Point("created")
 	}
 	return r, nil
 }

@@ -67,12 +67,17 @@ func (w *Writer) ask(n int) ([]byte, error) {
 
 // askBatch makes room for one to k records of n bytes and says for how many.
 func (w *Writer) askBatch(n, k int) (int, error) {
+	if k == 0 && w.broken == nil {
+		return 0, fmt.Errorf("%w: claim of no records", ErrEmpty)
+	}
+	if n <= 0 || n > w.room || w.opened != w.epoch || w.broken != nil {
+		if _, err := w.ask(n); err != nil {
+			return 0, err
+		}
+	}
 	next := stride(uint64(n) + HeaderSize)
 	fit := (w.end() - w.Position() - wordSize) / next
-	if fit < uint64(k) || w.opened != w.epoch || n <= 0 || n > w.room || k == 0 || w.broken != nil {
-		if k == 0 {
-			return 0, fmt.Errorf("%w: claim of no records", ErrEmpty)
-		}
+	if fit < uint64(k) {
 		if _, err := w.ask(n); err != nil {
 			return 0, err
 		}
@@ -112,10 +117,10 @@ func (w *Writer) prepare(n uint64) error {
 	return nil
 }
 
-// end returns the position up to which may be written now.
+// end returns the position up to which may be written now, the commit word after the last record included.
 func (w *Writer) end() uint64 {
 	if w.single {
-		return min(w.granted, w.Position()|w.mask+1-wordSize) // the end of a single mapping is always a pad
+		return min(w.granted, w.Position()|w.mask+1) // so the end of a single mapping is always a pad
 	}
 	return w.granted
 }
@@ -172,6 +177,9 @@ func (w *Writer) control(kind, size uint64, words ...uint64) {
 	for i, v := range words {
 		w.mem.Store64(off+HeaderSize+uint64(i)*8, v)
 	}
+	if check.On {
+		check.Point("control")
+	}
 	word := size | flagControl | w.seq<<seqShift
 	if w.held == 0 {
 		w.held, w.first = word, off
@@ -203,6 +211,9 @@ func (w *Writer) grant(need uint64) bool {
 	sys.StoreFence()
 	w.granted = max(w.granted, min(w.limit, w.slowest()+w.capacity))
 	if head+need <= w.granted {
+		if check.On {
+			check.Point("granted")
+		}
 		w.fulls = 0
 		return true
 	}
@@ -246,6 +257,9 @@ func (w *Writer) slowest() uint64 {
 func (w *Writer) evict(i int) {
 	slot := w.cur.At(curSlots + uint64(i)*slotSize)
 	slot.Add32(slotGen, 1)
+	if check.On {
+		check.Point("evict.gen")
+	}
 	w.cur.AndNot64(curGates, 1<<i)
 	w.evicted.Add(1)
 	if check.On {
@@ -312,6 +326,9 @@ func (w *Writer) wake() {
 	}
 	if w.cur.Load32(curParked)&1 == 0 {
 		return
+	}
+	if check.On {
+		check.Point("wake.seen")
 	}
 	w.cur.Add32(curParked, 1)
 	if check.On {

@@ -1,6 +1,9 @@
 package ring
 
-import "github.com/alphapulse/transport/internal/sys"
+import (
+	"github.com/alphapulse/transport/internal/check"
+	"github.com/alphapulse/transport/internal/sys"
+)
 
 // A mark names a record boundary: its position, the seq of the record there, and the epoch in force before it. The
 // writer makes one per eighth of the ring or so. From the marks a reader finds the oldest boundary still held, and what
@@ -21,6 +24,9 @@ func (w *Writer) mark(head uint64) {
 	storeMark(w.hdr, w.marks, mark{head, w.seq, w.opened})
 	w.marked = head
 	w.marks++
+	if check.On {
+		check.Point("mark")
+	}
 }
 
 func storeMark(hdr sys.Mem, i int, m mark) {
@@ -29,6 +35,9 @@ func storeMark(hdr sys.Mem, i int, m mark) {
 	hdr.Store64(at, m.pos)
 	hdr.Store64(at+8, m.seq)
 	hdr.Store64(at+16, m.epoch)
+	if check.On {
+		check.Point("mark.open")
+	}
 	hdr.Store64(at+24, m.pos^m.seq^m.epoch^markCheck)
 }
 

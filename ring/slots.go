@@ -68,6 +68,9 @@ func (r *Ring) attachReader(o ReaderOptions) (*Reader, error) {
 		}
 	}
 	rd.slot.Store64(slotSeq, rd.seq)
+	if check.On {
+		check.Point("attached")
+	}
 	return rd, nil
 }
 
@@ -82,8 +85,14 @@ func (rd *Reader) adopt() bool {
 	if !ok {
 		return false
 	}
+	if check.On {
+		check.Point("adopt")
+	}
 	rd.ring.describe(rd.index, rd.opts)
 	rd.begin(m)
+	if check.On {
+		check.Point("adopted")
+	}
 	return true
 }
 
@@ -95,6 +104,9 @@ func (rd *Reader) begin(m mark) {
 // enter finds the place to start and, gating, makes the writer respect it.
 func (rd *Reader) enter() error {
 	rd.slot.Add32(slotLife, 1)
+	if check.On {
+		check.Point("attach.life")
+	}
 	rd.gen = rd.slot.Load32(slotGen)
 	for range attachTries {
 		m, ok := rd.start()
@@ -102,6 +114,9 @@ func (rd *Reader) enter() error {
 			continue
 		}
 		rd.slot.Store64(slotCursor, m.pos)
+		if check.On {
+			check.Point("attach.cursor")
+		}
 		if !rd.lossy {
 			rd.ring.cur.Or64(curGates, 1<<rd.index) // full fence: see grants
 		}
@@ -186,6 +201,9 @@ func (r *Ring) ifDead(i int, fn func()) bool {
 	if ok, err := r.lockSlot(i); err != nil || !ok {
 		return false
 	}
+	if check.On {
+		check.Point("reap.locked")
+	}
 	fn()
 	if s := r.slot(i); s.Load32(slotState)&stateDurable == 0 {
 		s.Store32(slotState, stateFree)
@@ -207,14 +225,26 @@ func (r *Ring) describe(i int, o ReaderOptions) {
 	clear(name)
 	copy(name, o.Name)
 	s.Store32(slotPID, uint32(os.Getpid()))
+	if check.On {
+		check.Point("attach.name")
+	}
 	s.Store32(slotState, state)
+	if check.On {
+		check.Point("attach.described")
+	}
 }
 
 // freeSlot gives slot i back; keep leaves it gating for a successor.
 func (r *Ring) freeSlot(i int, keep bool) {
 	if !keep {
 		r.cur.AndNot64(curGates, 1<<i)
+		if check.On {
+			check.Point("detach.gate")
+		}
 		r.slot(i).Store32(slotState, stateFree)
+		if check.On {
+			check.Point("detach.state")
+		}
 	}
 	r.unlockSlot(i)
 }

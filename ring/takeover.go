@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/alphapulse/transport/internal/check"
 	"github.com/alphapulse/transport/internal/sys"
 )
 
@@ -32,6 +33,9 @@ func (r *Ring) Writer() (*Writer, error) {
 func (r *Ring) takeWriter() (*Writer, error) {
 	if err := r.lockWriter(); err != nil {
 		return nil, err
+	}
+	if check.On {
+		check.Point("resume.locked")
 	}
 	d, err := r.writableData()
 	if err == nil {
@@ -96,12 +100,27 @@ func (r *Ring) resume(d data) (*Writer, error) {
 	w.opened = end.epoch
 	w.epoch = max(d.hdr.Load64(hdrEpoch)+1, uint64(time.Now().Unix()))
 	w.fence()
+	if check.On {
+		check.Point("resume.fence")
+	}
 	w.dropMarks(end.pos)
+	if check.On {
+		check.Point("resume.marks")
+	}
 	w.mem.Store64(w.off, 0)
+	if check.On {
+		check.Point("resume.zero")
+	}
 	d.hdr.Store32(hdrPID, uint32(os.Getpid()))
 	d.hdr.Store64(hdrEpoch, w.epoch)
+	if check.On {
+		check.Point("resume.epoch")
+	}
 	w.publish()
 	w.wake() // for what the former writer committed and did not live to announce
+	if check.On {
+		check.Point("resumed")
+	}
 	return w, nil
 }
 

@@ -58,6 +58,9 @@ func (w *Writer) Commit(n int) error {
 	w.left -= int(next)
 	w.off = off + next
 	w.mem.Store64(off+next, 0)
+	if check.On {
+		check.Point("zeroed")
+	}
 	w.mem.Store64(off+8, w.stamp)
 	if check.On {
 		check.Point("prepared")
@@ -91,6 +94,9 @@ func (w *Writer) append(n int) {
 	w.left -= int(next)
 	w.off = off + next
 	w.mem.Store64(off+next, 0)
+	if check.On {
+		check.Point("zeroed")
+	}
 	w.mem.Store64(off+8, w.stamp)
 	word := size | w.seq<<seqShift
 	w.seq++
@@ -144,6 +150,9 @@ func (w *Writer) ClaimBatch(batch [][]byte, n int) (int, error) {
 		batch[i] = w.mem.Bytes(off+HeaderSize, uint64(n))
 		off += next
 		word += 1 << seqShift
+	}
+	if check.On {
+		check.Point("batch")
 	}
 	w.claimed, w.batch = n, k
 	return k, nil
