@@ -41,7 +41,7 @@ type grants struct {
 
 const (
 	// windowSize is how many bytes Claim lends before it comes back here.
-	windowSize = 2 * sys.PrefetchLen
+	windowSize = 4 * sys.PrefetchLen
 
 	// reapEvery is how many ErrFull in a row pass between two looks for dead readers: a look costs a system call per gate.
 	reapEvery = 64
@@ -147,8 +147,9 @@ func (w *Writer) open(n uint64) {
 	w.rebase(head)
 	end := min(w.end(), head+max(windowSize, stride(n+HeaderSize)+wordSize))
 	w.left = max(int(end-head)-HeaderSize-wordSize-7, int(n))
-	w.mem.PrefetchWrite(w.off + sys.PrefetchLen)
-	w.mem.PrefetchWrite(w.off + 2*sys.PrefetchLen)
+	for at := w.off; at < w.off+windowSize; at += sys.PrefetchLen {
+		w.mem.PrefetchWrite(at + sys.PrefetchLen)
+	}
 }
 
 // rebase makes pos the next record's, and finds it in the first of the two mappings.
