@@ -44,6 +44,9 @@ type StreamStats struct {
 	Faulty   uint64 // returned with an error: delimited, yet refused
 	Skips    uint64 // runs of bytes that belonged to no message
 	Skipped  uint64 // bytes in those runs
+
+	// Kinds counts refused messages and runs of garbage by the Kind that was reported for them.
+	Kinds [KindFrame + 1]uint64
 }
 
 // Stream finds the messages in a stream of bytes that arrive in any portions: it returns the same messages and errors
@@ -85,10 +88,13 @@ func (s *Stream) Feed(p []byte) int {
 	return n
 }
 
-// Fill reads once from r, without blocking for more than r.Read does. At io.EOF the caller decides whether to End.
-// Fill invalidates the Messages returned before.
+// Fill reads once from r. At io.EOF the caller decides whether to End. io.ErrShortBuffer: there is no room; call Next
+// until ErrMore first. Fill invalidates the Messages returned before.
 func (s *Stream) Fill(r io.Reader) (int, error) {
 	s.room(streamSlack)
+	if s.w == len(s.buf) {
+		return 0, io.ErrShortBuffer
+	}
 	n, err := r.Read(s.buf[s.w:])
 	s.w += n
 	return n, err
@@ -131,6 +137,7 @@ func (s *Stream) Next() (Message, error) {
 		s.offset = start + int64(s.framing.prefix())
 		if kind != 0 {
 			s.stats.Faulty++
+			s.stats.Kinds[kind]++
 			s.fault = Error{Kind: kind, Offset: s.offset + int64(at)}
 			return m, &s.fault
 		}
@@ -142,6 +149,7 @@ func (s *Stream) Next() (Message, error) {
 // skipped reports the run of garbage that has just ended.
 func (s *Stream) skipped() error {
 	s.stats.Skips++
+	s.stats.Kinds[s.skip.Kind]++
 	s.fault, s.skip = s.skip, Error{}
 	return &s.fault
 }

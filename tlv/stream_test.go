@@ -298,6 +298,35 @@ func TestStreamFillReadsAReader(t *testing.T) {
 	}
 }
 
+func TestStreamSaysWhenItHasNoRoom(t *testing.T) {
+	s := NewStream(FramingNone, &streamParser)
+	full := bytes.Repeat(trade(t, 1, true), 1500)
+	taken := s.Feed(full)
+	if taken == len(full) || s.Feed(full) != 0 {
+		t.Fatal("took more than its bound")
+	}
+	if _, err := s.Fill(bytes.NewReader(full)); err != io.ErrShortBuffer {
+		t.Error(err)
+	}
+	for _, err := s.Next(); err == nil; _, err = s.Next() {
+	}
+	if n := s.Feed(full[taken:]); n != len(full)-taken {
+		t.Error("no room after draining")
+	}
+}
+
+func TestStreamCountsByKind(t *testing.T) {
+	s := NewStream(FramingNone, &streamParser)
+	hurt := trade(t, 1, true)
+	hurt[70]++
+	drain(t, s, concat([]byte("noise"), hurt, trade(t, 2, true), []byte("noise")))
+	st := s.Stats()
+	if st.Messages != 1 || st.Faulty != 1 || st.Skips != 2 || st.Skipped != 10 ||
+		st.Kinds[KindBadMagic] != 2 || st.Kinds[KindBadChecksum] != 1 {
+		t.Errorf("%+v", st)
+	}
+}
+
 // TestStreamFindsEveryIntactMessageOfAStorm mixes good messages with cut and flipped ones and noise, cuts the whole into
 // random portions, and wants every good message, once, in order.
 func TestStreamFindsEveryIntactMessageOfAStorm(t *testing.T) {
