@@ -82,12 +82,19 @@ func (r *Reader) releaseSome(n int) error {
 		return r.err
 	case n < 0 || n > r.out:
 		return fmt.Errorf("%w: %d of %d", ErrReleased, n, r.out)
+	case r.lossy: // what it copied may be overwritten in the ring: its cursor moves when the whole batch is released
+		r.out -= n
+		return nil
+	}
+	if r.lossy { // the records lie in the arena: the cursor follows when all are given back
+		r.out -= n
+		return nil
 	}
 	pos, seq := r.cursor, r.seq-uint64(r.out)
 	for left := n; left > 0; {
 		word := r.mem.Load64(pos & r.mask)
 		size := word & sizeMask
-		if size < wordSize || size > r.largest {
+		if size < wordSize || size > r.largest || pos >= r.next {
 			r.fail(fmt.Errorf("%w: %s: word %#x at position %d changed under its reader", ErrCorrupt, r.ring.name(), word, pos))
 			return r.err
 		}
@@ -159,6 +166,7 @@ func (r *Reader) Seek(pos uint64) error {
 // so limit is read after the copies, and what it no longer covers is thrown away.
 func (r *Reader) peekCopies(batch []Record) int {
 	pos, seq, n, used := r.next, r.seq, 0, uint64(0)
+	from := pos
 	for n < len(batch) {
 		word := r.mem.Load64(pos & r.mask)
 		if word == 0 {
@@ -172,7 +180,9 @@ func (r *Reader) peekCopies(batch []Record) int {
 			if !r.intact(pos) || !r.passLossy(word) {
 				return r.relocate()
 			}
-			pos = r.next
+			if pos = r.next; pos-from > r.capacity { // nothing but control records: forged
+				break
+			}
 			continue
 		}
 		if used+stride(size) > uint64(len(r.arena)) {

@@ -229,12 +229,14 @@ func (w *Writer) grant(need uint64) bool {
 // one outside is forged, and its owner is evicted.
 func (w *Writer) slowest() uint64 {
 	head := w.Position()
-	lowest := head
-	gates := w.cur.Load64(curGates)
-	for left := gates; left != 0; left &= left - 1 {
+	lowest, known := head, uint64(0)
+	for left := w.cur.Load64(curGates); left != 0; left &= left - 1 {
 		i := bits.TrailingZeros64(left)
 		slot := w.cur.At(curSlots + uint64(i)*slotSize)
 		life, cursor := slot.Load32(slotLife), slot.Load64(slotCursor)
+		if check.On {
+			check.Point("cursor")
+		}
 		floor := w.seen[i]
 		if w.known>>i&1 == 0 || w.life[i] != life {
 			floor = w.granted - w.capacity
@@ -242,26 +244,30 @@ func (w *Writer) slowest() uint64 {
 				continue // it is attaching, will see limit and start further on
 			}
 		}
+		if slot.Load32(slotLife) != life {
+			continue // so is this one, in the place of a reader that left since the gates were read
+		}
 		if cursor < floor || cursor > head || cursor&7 != 0 {
 			w.evict(i)
-			gates &^= 1 << i
 			continue
 		}
 		w.life[i], w.seen[i] = life, cursor
+		known |= 1 << i
 		lowest = min(lowest, cursor)
 	}
-	w.known = gates
+	w.known = known
 	return lowest
 }
 
 // evict closes gate i and makes its owner's next Release fail.
 func (w *Writer) evict(i int) {
 	slot := w.cur.At(curSlots + uint64(i)*slotSize)
-	slot.Add32(slotGen, 1)
+	slot.Add32(slotGen, 1) // before the gate: a writer that dies in between has told its reader
 	if check.On {
 		check.Point("evict.gen")
 	}
 	w.cur.AndNot64(curGates, 1<<i)
+	slot.Add32(slotGen, 1) // and after it: a reader that adopted the slot in between learns of it too
 	w.evicted.Add(1)
 	if check.On {
 		check.Point("evicted")
@@ -313,9 +319,9 @@ func (w *Writer) refuseBatch(k int) error {
 	}
 }
 
-// stop makes every later call answer err.
+// stop makes every later call answer err, and drops what was staged: a fenced writer publishes nothing more.
 func (w *Writer) stop(err error) error {
-	w.broken, w.left, w.claimed, w.batch = err, 0, 0, 0
+	w.broken, w.left, w.claimed, w.batch, w.held = err, 0, 0, 0, 0
 	return err
 }
 

@@ -64,10 +64,13 @@ func nearest(hdr sys.Mem, pos, floor uint64) (before, after mark, hasBefore, has
 	return before, after, hasBefore, hasAfter
 }
 
-// walk follows the records from m to position to. It returns the mark there; ok is false when no boundary is at to, or
-// the bytes between are not records.
+// walk follows the records from m to position to, at most a capacity on. It returns the mark there; ok is false when no
+// boundary is at to, or the bytes between are not records.
 func (d *data) walk(m mark, to uint64) (mark, bool) {
-	for m.pos < to {
+	if to-m.pos > d.capacity {
+		return m, false
+	}
+	for from := m.pos; m.pos-from < to-from; {
 		word := d.mem.Load64(m.pos & d.mask)
 		if !d.plausible(m.pos, word, m.seq) {
 			return m, false
@@ -131,11 +134,14 @@ func (d *data) backward(pos uint64, after mark) (mark, bool) {
 	word := d.mem.Load64(pos & d.mask)
 	seq := after.seq - uint64(uint32(after.seq)-uint32(word>>seqShift))
 	end, ok := d.walk(mark{pos, seq, 0}, after.pos)
+	if !ok || end.seq != after.seq {
+		return mark{}, false
+	}
 	epoch := after.epoch
 	if old, changed := d.epochBefore(pos, after.pos); changed {
 		epoch = old
 	}
-	return mark{pos, seq, epoch}, ok && end.seq == after.seq
+	return mark{pos, seq, epoch}, true
 }
 
 // epochBefore returns the epoch in force at pos as the first epoch record from there names it.
@@ -161,16 +167,18 @@ func (d *data) oldest() (m mark, ok bool) {
 	return m, ok
 }
 
-// tail walks from the published position to the end of what is committed.
+// tail walks from the published position to the end of what is committed. ok is false when the writer came round
+// meanwhile: then what was walked over may have been payload.
 func (d *data) tail() (m mark, ok bool) {
 	published := d.hdr.Load64(hdrPublished)
 	m, ok = d.locate(published)
 	for ok && m.pos-published <= d.capacity {
 		word := d.mem.Load64(m.pos & d.mask)
 		if word == 0 || !d.plausible(m.pos, word, m.seq) {
-			return m, true
+			break
 		}
 		m, _ = d.walk(m, m.pos+1)
 	}
-	return m, ok
+	sys.LoadFence()
+	return m, ok && published >= d.hdr.Load64(hdrLimit)-d.capacity
 }

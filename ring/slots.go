@@ -74,11 +74,11 @@ func (r *Ring) attachReader(o ReaderOptions) (*Reader, error) {
 	return rd, nil
 }
 
-// adopt goes on at the cursor of a durable slot that still gates.
+// adopt goes on at the cursor of a durable slot that still gates. An eviction clears the gate and then raises the
+// generation once more: looked at the other way round, one of the two tells of it.
 func (rd *Reader) adopt() bool {
-	gates := rd.ring.cur.Load64(curGates)
 	rd.gen = rd.slot.Load32(slotGen)
-	if gates>>rd.index&1 == 0 {
+	if rd.ring.cur.Load64(curGates)>>rd.index&1 == 0 {
 		return false
 	}
 	m, ok := rd.locate(rd.slot.Load64(slotCursor))
