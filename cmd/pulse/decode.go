@@ -45,7 +45,7 @@ func decode(in io.Reader, out io.Writer, f tlv.Framing) error {
 	src, err := hexOrBytes(in)
 	w := bufio.NewWriter(out)
 	for err == nil {
-		if _, err = s.Fill(src); err != nil {
+		if _, err = s.Fill(src); err == io.EOF {
 			s.End()
 		}
 		if werr := errors.Join(printAll(s, w), w.Flush()); werr != nil {
