@@ -47,16 +47,14 @@ func (p *Parser) parse(b []byte) (mark marks, n int, kind Kind, at int) {
 	if kind != 0 {
 		return mark, n, kind, at
 	}
-	policy := p.Checksums.of(mark.domain())
-	state := ChecksumUnchecked
-	if le.Uint32(b[28:]) == 0 {
-		state = ChecksumUnset
-	} else if policy != PolicySkip {
-		state = CheckChecksum(b[:n])
-	}
-	mark |= marks(state) << checksumShift
-	if kind = policy.judge(state); kind != 0 {
-		return mark, n, kind, 28
+	if policy := p.Checksums.of(mark.domain()); policy != PolicySkip {
+		state := CheckChecksum(b[:n])
+		mark |= marks(state) << checksumShift
+		if kind = policy.judge(state); kind != 0 {
+			return mark, n, kind, 28
+		}
+	} else if le.Uint32(b[28:]) == 0 {
+		mark |= marks(ChecksumUnset) << checksumShift
 	}
 	kind, at = check(b[HeaderSize:n], mark.dialect())
 	return mark, n, kind, HeaderSize + at
