@@ -439,7 +439,7 @@ func (s *supervisor) keep(k keeping) *child {
 		if check.On {
 			p.Point = k.points[int(life-1)%len(k.points)]
 			p.Pass = 1 + int64(rng.ExpFloat64()*float64(life/uint64(len(k.points))%4)*20)
-			patient = 500 * time.Millisecond
+			patient = 200 * time.Millisecond
 		}
 		if last {
 			p.Point = ""
