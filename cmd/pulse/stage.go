@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/alphapulse/transport/internal/demo"
+)
+
+// stageFlags are what feed, strategy and sink have in common.
+type stageFlags struct {
+	demo.Options
+	attached bool
+}
+
+// stageCommand makes one of the three verbs.
+func stageCommand(name, short, long string, flags *stageFlags, run func(ctx context.Context) (demo.Progress, error)) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   name,
+		Short: short,
+		Long:  long + "\n\nIt ends with Ctrl-C, after taking what is there, and goes on where it stood when it is started again.",
+		Args:  cobra.NoArgs,
+		PreRunE: func(*cobra.Command, []string) error {
+			if flags.Dir == "" {
+				return exit(exitUsage, errors.New(name+": --dir names the directory the three processes share"))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			if flags.attached {
+				var end context.CancelFunc
+				ctx, end = attached(ctx, cmd.InOrStdin())
+				defer end()
+			} else {
+				flags.Tell = teller(cmd.OutOrStdout())
+			}
+			p, err := run(ctx)
+			return stageEnd(p, err, flags.attached)
+		},
+	}
+	cmd.Flags().StringVar(&flags.Dir, "dir", "", "the directory the three processes share, /dev/shm/NAME for instance")
+	cmd.Flags().StringVar(&flags.Name, "name", name, "this process's name among those that share the directory")
+	cmd.Flags().BoolVar(&flags.attached, "attached", false, "end when standard input does instead of at Ctrl-C, and print nothing")
+	_ = cmd.Flags().MarkHidden("attached") // the flag exists
+	return cmd
+}
+
+// attached returns a context that ends when in does. Signals do not reach it: whoever holds the other end of in decides.
+func attached(ctx context.Context, in io.Reader) (context.Context, context.CancelFunc) {
+	ctx, end := context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		_, _ = io.Copy(io.Discard, in) // an error ends the input too
+		end()
+	}()
+	return ctx, end
+}
+
+// teller prints a line of progress.
+func teller(w io.Writer) func(demo.Progress) {
+	var turn sync.Mutex
+	return func(p demo.Progress) {
+		turn.Lock()
+		defer turn.Unlock()
+		fmt.Fprintln(w, p)
+	}
+}
+
+// stageEnd chooses the exit code. An attached process leaves the judgement to whoever started it.
+func stageEnd(p demo.Progress, err error, attached bool) error {
+	switch {
+	case errors.Is(err, demo.ErrPace), errors.Is(err, demo.ErrName):
+		return exit(exitUsage, err)
+	case err != nil:
+		return exit(exitRuntime, err)
+	case !attached && p.Gaps+p.Reordered+p.Corrupt > 0:
+		return exit(exitCheck, fmt.Errorf("%s: %d messages missing, %d out of order, %d corrupt", p.Name, p.Gaps, p.Reordered, p.Corrupt))
+	}
+	return nil
+}
+
+// stdoutIsTerminal reports whether people look at standard output.
+func stdoutIsTerminal() bool {
+	st, err := os.Stdout.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,121 @@
+package demo
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// maxRestarts bounds how often a process that was killed is started again.
+const maxRestarts = 1000
+
+// child is one of the three processes, through all its lives. Its standard input is held open as long as it shall run: it
+// ends with whoever started it, however that ends.
+type child struct {
+	name   string
+	start  func() *exec.Cmd
+	notice func(format string, args ...any)
+	done   chan struct{} // closed when it ended for good
+	err    error         // why, once done
+
+	mu       sync.Mutex
+	pid      int
+	input    io.Closer
+	ending   bool
+	restarts int
+}
+
+// launch starts the child and keeps it running until end.
+func launch(name string, start func() *exec.Cmd, notice func(string, ...any)) *child {
+	c := &child{name: name, start: start, notice: notice, done: make(chan struct{})}
+	go func() {
+		defer close(c.done)
+		c.err = c.live()
+	}()
+	return c
+}
+
+// live runs one life after the other: a killed process is started again, one that ended by itself is not.
+func (c *child) live() error {
+	for {
+		words, err := c.once()
+		var exit *exec.ExitError
+		switch {
+		case err == nil && c.isEnding():
+			return nil
+		case err == nil:
+			return fmt.Errorf("demo: %s ended unasked%s", c.name, words)
+		case !errors.As(err, &exit):
+			return fmt.Errorf("demo: %s: %w", c.name, err)
+		}
+		status, ok := exit.Sys().(syscall.WaitStatus)
+		if !ok || !status.Signaled() {
+			return fmt.Errorf("demo: %s: %w%s", c.name, err, words)
+		}
+		c.mu.Lock()
+		c.restarts++
+		n := c.restarts
+		c.mu.Unlock()
+		if n > maxRestarts {
+			return fmt.Errorf("demo: %s was killed %d times: %w%s", c.name, n, err, words)
+		}
+		c.notice("%s: %s; starting it again", c.name, err)
+	}
+}
+
+// once runs one life and returns what it said on standard error.
+func (c *child) once() (words string, err error) {
+	var said bytes.Buffer
+	cmd := c.start()
+	cmd.Stderr = &said
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	c.mu.Lock()
+	c.pid, c.input = cmd.Process.Pid, in
+	ending := c.ending
+	c.mu.Unlock()
+	c.notice("%s: process %d", c.name, cmd.Process.Pid)
+	if ending {
+		_ = in.Close() // it may have been closed by the end of the process
+	}
+	err = cmd.Wait()
+	if text := strings.TrimSpace(said.String()); text != "" {
+		words = ": " + text
+	}
+	return words, err
+}
+
+func (c *child) isEnding() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ending
+}
+
+// end asks the child to take what is there and end, and waits for it.
+func (c *child) end() error {
+	c.mu.Lock()
+	c.ending = true
+	if c.input != nil {
+		_ = c.input.Close() // it may have been closed by the end of the process
+	}
+	c.mu.Unlock()
+	<-c.done
+	return c.err
+}
+
+// facts are the child's present pid and how often it was started again.
+func (c *child) facts() (pid, restarts int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pid, c.restarts
+}

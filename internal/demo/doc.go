@@ -1,0 +1,17 @@
+// Package demo is real trades through three processes: a feed publishes them, a strategy answers each with a signal, a
+// sink checks the signals, and all three account for every message.
+//
+// The life of one trade: the feed builds a protocol_v2 message in the bytes its ring lends, stamped with the instant at
+// which it was meant to leave. The strategy reads it in place, takes it into its product's rolling statistics, builds a
+// signal that carries the trade's number and stamp in the bytes of its own ring, and then releases the trade. The sink
+// reads the signal in place and knows of both ways: how long each took, and that nothing is missing, came twice, came out
+// of order or was changed.
+//
+// Each process keeps its counts and histograms in a book, a mapped file beside the rings that outlives it. Run starts the
+// three as processes of their own, watches the books, restarts who was killed, and reports.
+//
+// # Limits
+//
+// One host, Linux. A book follows 126 publishers' rings. A consumer may be dead for as long as the ring has room, some
+// four seconds at the default rate; after that the ring goes on without it and the gap is counted.
+package demo
