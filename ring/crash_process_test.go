@@ -350,3 +350,30 @@ func openLedger(path string) (*sys.Mapping, error) {
 	defer f.Close()
 	return sys.Map(f, 0, ledgerSize, true)
 }
+
+// works sends one record through r.
+func works(t *testing.T, r *Ring) {
+	t.Helper()
+	rd, err := r.Reader(ReaderOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := r.Writer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seq := w.Seq()
+	if err := commitCrash(w, 100, false, 1); err != nil {
+		t.Fatal(err)
+	}
+	batch := make([]Record, 2)
+	if n := rd.Peek(batch); n != 1 || rd.First() != seq {
+		t.Fatalf("peeked %d records from %d, want record %d", n, rd.First(), seq)
+	}
+	if _, err := checkCrash(batch[0], seq); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(rd.Release(1), rd.Close(), w.Close()); err != nil {
+		t.Error(err)
+	}
+}

@@ -337,6 +337,12 @@ func (w *Writer) wake() {
 	if check.On {
 		check.Point("wake.seen")
 	}
+	w.rouse()
+}
+
+// rouse wakes all sleepers, also those whose bit is clear already because a writer died before it called them. Where
+// nobody had set the bit it is set now, and the next commit calls once in vain.
+func (w *Writer) rouse() {
 	w.cur.Add32(curParked, 1)
 	if check.On {
 		check.Point("wake")

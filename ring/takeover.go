@@ -117,7 +117,7 @@ func (r *Ring) resume(d data) (*Writer, error) {
 		check.Point("resume.epoch")
 	}
 	w.publish()
-	w.wake() // for what the former writer committed and did not live to announce
+	w.rouse() // for what the former writer committed and did not live to announce
 	if check.On {
 		check.Point("resumed")
 	}
