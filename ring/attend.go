@@ -146,20 +146,32 @@ func (r *Reader) Seek(pos uint64) error {
 	if !r.lossy && pos < r.cursor {
 		return fmt.Errorf("%w: %d is released, cursor %d", ErrRange, pos, r.cursor)
 	}
-	m, ok := r.locate(pos)
+	m, out, ok := r.find(pos)
 	if !ok {
+		if r.evicted() {
+			return r.err
+		}
 		return fmt.Errorf("%w: %d", ErrRange, pos)
 	}
-	if !r.lossy { // records between cursor and pos count as peeked, so that Release can give them back
-		from, ok := r.locate(r.cursor)
-		if !ok {
-			return fmt.Errorf("%w: cursor %d", ErrRange, r.cursor)
-		}
-		r.out = int(m.seq - from.seq)
-	}
+	r.out = out
 	r.next, r.seq, r.epoch, r.count = m.pos, m.seq, m.epoch, 0
 	r.idle = false
 	return nil
+}
+
+// find finds the record boundary at pos. The records between a gate's cursor and pos count as peeked, so that Release
+// can give them back: out says how many.
+func (r *Reader) find(pos uint64) (m mark, out int, ok bool) {
+	if r.lossy {
+		m, ok = r.locate(pos)
+		return m, 0, ok
+	}
+	from, ok := r.gated(r.cursor)
+	if !ok {
+		return m, 0, false
+	}
+	m, ok = r.walk(from, pos)
+	return m, int(m.seq - from.seq), ok
 }
 
 // peekCopies is Peek of a lossy reader. Between the look at a word and the end of its copy the writer may come round;

@@ -118,15 +118,30 @@ func (d *data) locate(pos uint64) (m mark, ok bool) {
 	if pos < floor {
 		return mark{}, false
 	}
+	m, ok = d.boundary(pos, floor)
+	sys.LoadFence()
+	return m, ok && pos >= d.hdr.Load64(hdrLimit)-d.capacity
+}
+
+// gated is locate for a pos that a gate holds. limit may already be a capacity beyond it while the writer still waits
+// for the gate; then there is a mark after pos, and all between is held.
+func (d *data) gated(pos uint64) (m mark, ok bool) {
+	if m, ok = d.locate(pos); ok {
+		return m, true
+	}
+	return d.boundary(pos, pos)
+}
+
+// boundary finds the record boundary at pos from the marks that are not below floor.
+func (d *data) boundary(pos, floor uint64) (m mark, ok bool) {
 	before, after, hasBefore, hasAfter := nearest(d.hdr, pos, floor)
 	switch {
 	case hasBefore:
-		m, ok = d.walk(before, pos)
+		return d.walk(before, pos)
 	case hasAfter:
-		m, ok = d.backward(pos, after)
+		return d.backward(pos, after)
 	}
-	sys.LoadFence()
-	return m, ok && pos >= d.hdr.Load64(hdrLimit)-d.capacity
+	return mark{}, false
 }
 
 // backward finds what is at pos from a mark after it: the record's own half of the seq, proved by a walk to the mark.

@@ -81,7 +81,7 @@ func (rd *Reader) adopt() bool {
 	if rd.ring.cur.Load64(curGates)>>rd.index&1 == 0 {
 		return false
 	}
-	m, ok := rd.locate(rd.slot.Load64(slotCursor))
+	m, ok := rd.gated(rd.slot.Load64(slotCursor))
 	if !ok {
 		return false
 	}
