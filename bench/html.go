@@ -14,7 +14,10 @@ import (
 //go:embed report.html
 var pageText string
 
-var page = template.Must(template.New("report").Parse(pageText))
+//go:embed style.html
+var styleText string
+
+var page = template.Must(template.Must(template.New("report").Parse(pageText)).Parse(styleText))
 
 // WriteHTML writes the report as one page that carries everything it shows.
 func (r *Report) WriteHTML(w io.Writer) error {
@@ -25,7 +28,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 		Rows   []htmlRow
 		Ratios []line
 		Facts  []line
-	}{Report: r, Curve: r.curve()}
+	}{Report: r, Curve: curve(r.series())}
 	for i, row := range r.rows() {
 		cells := strings.Split(latencyCells(row.Latency)+rateCell(row.Figures)+"\t"+allocsCell(row), "\t")
 		view.Rows = append(view.Rows, htmlRow{row.name, i == 0, cells})
@@ -79,13 +82,13 @@ func (s scale) y(ns float64) float64 {
 	return curveHeight - curveBottom - (curveHeight-curveTop-curveBottom)*part
 }
 
-// curve draws the percentile curve of every lane with latencies and, dashed, the processors' own stalls.
-func (r *Report) curve() template.HTML {
+// curve draws the percentile curve of every series that is not empty and, dashed, the processors' own stalls.
+func curve(all []Series) template.HTML {
 	var names []string
 	var hists []*hdrhistogram.Histogram
-	for _, lane := range r.order {
-		if h := r.lanes[lane].total; h.TotalCount() > 0 {
-			names, hists = append(names, lane), append(hists, h)
+	for _, one := range all {
+		if one.Total.TotalCount() > 0 {
+			names, hists = append(names, one.Name), append(hists, one.Total)
 		}
 	}
 	if len(hists) == 0 {

@@ -46,7 +46,7 @@ type track struct {
 	total   *hdrhistogram.Histogram
 	samples []sample
 	counted uint64
-	log     []interval
+	log     []Interval
 	pending *hdrhistogram.Histogram
 	since   time.Time
 }
