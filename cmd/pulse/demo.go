@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,25 +58,79 @@ func demoRun(cmd *cobra.Command, o demo.RunOptions, out demoOutput) (err error) 
 	if o.Program, err = os.Executable(); err != nil {
 		return exit(exitRuntime, fmt.Errorf("demo: %w", err))
 	}
-	var people io.Writer = cmd.OutOrStdout()
+	screen := &liveView{w: cmd.OutOrStdout(), redraw: stdoutIsTerminal()}
 	if out.json {
-		people = cmd.ErrOrStderr()
+		screen = &liveView{w: cmd.ErrOrStderr()}
+	} else {
+		o.Live = func(r *demo.Report) { screen.show(r.Lines()) }
 	}
-	o.Notice = func(format string, args ...any) { fmt.Fprintf(people, format+"\n", args...) }
+	o.Notice = screen.line
 	r, err := demo.Run(cmd.Context(), o)
 	switch {
-	case errors.Is(err, demo.ErrPace), errors.Is(err, demo.ErrName):
+	case errors.Is(err, demo.ErrPace):
 		return exit(exitUsage, err)
 	case err != nil && !errors.Is(err, demo.ErrCounts):
 		return exit(exitRuntime, err)
 	}
-	if out.json {
-		if err := r.WriteJSON(cmd.OutOrStdout()); err != nil {
-			return exit(exitRuntime, err)
-		}
+	if fault := demoReport(cmd, r, out); fault != nil {
+		return exit(exitRuntime, fault)
 	}
 	if err != nil {
 		return exit(exitCheck, err)
 	}
 	return nil
+}
+
+// demoReport writes files and either the JSON object or the table.
+func demoReport(cmd *cobra.Command, r *demo.Report, out demoOutput) error {
+	var files []string
+	if out.out != "" {
+		var err error
+		if files, err = r.WriteFiles(out.out); err != nil {
+			return err
+		}
+	}
+	if out.json {
+		return r.WriteJSON(cmd.OutOrStdout())
+	}
+	fmt.Fprintln(cmd.OutOrStdout())
+	if err := r.WriteTable(cmd.OutOrStdout()); err != nil {
+		return err
+	}
+	if len(files) > 0 {
+		fmt.Fprintln(cmd.OutOrStdout(), "report      ", strings.Join(files, " "))
+	}
+	return nil
+}
+
+// liveView writes lines for people. On a terminal the live ones are drawn over each other.
+type liveView struct {
+	mu     sync.Mutex
+	w      io.Writer
+	redraw bool
+	drawn  int // lines that the next show draws over
+}
+
+func (v *liveView) line(format string, args ...any) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	fmt.Fprintf(v.w, format+"\n", args...)
+	v.drawn = 0
+}
+
+func (v *liveView) show(lines []string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.drawn > 0 {
+		fmt.Fprintf(v.w, "\x1b[%dA", v.drawn) // cursor up (ECMA-48, CUU)
+	}
+	for _, l := range lines {
+		if v.redraw {
+			l += "\x1b[K" // erase the rest of the line (EL)
+		}
+		fmt.Fprintln(v.w, l)
+	}
+	if v.redraw {
+		v.drawn = len(lines)
+	}
 }

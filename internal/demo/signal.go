@@ -3,6 +3,7 @@ package demo
 import (
 	"encoding/binary"
 
+	"github.com/alphapulse/transport/ring"
 	"github.com/alphapulse/transport/tlv"
 )
 
@@ -30,6 +31,8 @@ const (
 	identitySize = 16
 	figuresSize  = 64
 	signalSize   = tlv.HeaderSize + 2 + identitySize + 2 + figuresSize
+
+	signalRoom = (signalSize + ring.HeaderSize + 7) &^ 7 // in a ring
 )
 
 // put writes the message into b, of signalSize bytes.

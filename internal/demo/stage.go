@@ -84,7 +84,8 @@ func (p Progress) String() string {
 		line += fmt.Sprintf("  ring full %d times", p.Waits)
 	}
 	if l := p.Latency; l != nil {
-		line += fmt.Sprintf("  p50 %s  p99 %s  max %s", bench.Duration(l.P50), bench.Duration(l.P99), bench.Duration(l.Max))
+		c := l.Cells()
+		line += fmt.Sprintf("  p50 %s  p99 %s  max %s", c[0], c[2], c[5])
 	}
 	return line
 }

@@ -31,7 +31,6 @@ type strategy struct {
 	each     func(seal.Frame) // s.take, made once
 	windows  windows
 	room     int // signals there is room for, at least
-	slots    [pollBatch][]byte
 	gated    bool
 	blocked  bool
 	draining bool
@@ -84,13 +83,16 @@ func (s *strategy) ready() (bool, error) {
 			return false, nil
 		}
 	}
-	k, err := s.pub.ClaimBatch(s.slots[:], signalSize)
+	_, err := s.pub.Claim(pollBatch * signalRoom)
 	if errors.Is(err, ring.ErrFull) {
 		return false, nil
 	}
+	if err != nil {
+		return false, err
+	}
 	s.pub.Abort() // what was granted once stays granted
-	s.room = k
-	return err == nil, err
+	s.room = pollBatch
+	return true, nil
 }
 
 // Do answers a batch of trades.
