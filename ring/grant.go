@@ -67,8 +67,8 @@ func (w *Writer) ask(n int) ([]byte, error) {
 
 // askBatch makes room for one to k records of n bytes and says for how many.
 func (w *Writer) askBatch(n, k int) (int, error) {
-	if k == 0 && w.broken == nil {
-		return 0, fmt.Errorf("%w: claim of no records", ErrEmpty)
+	if k <= 0 && w.broken == nil {
+		return 0, fmt.Errorf("%w: claim of %d records", ErrEmpty, k)
 	}
 	if n <= 0 || n > w.room || w.opened != w.epoch || w.broken != nil {
 		if _, err := w.ask(n); err != nil {
@@ -284,7 +284,11 @@ func (w *Writer) reap() bool {
 		if slot.Load32(slotState)&stateDurable != 0 && w.seen[i] != lowest {
 			continue
 		}
-		if w.ring.ifDead(i, func() { w.evict(i) }) {
+		if w.ring.ifDead(i, func() {
+			if w.cur.Load64(curGates)>>i&1 == 1 && slot.Load64(slotCursor) == w.seen[i] {
+				w.evict(i)
+			} // else it left, or came and moved on, since the look above
+		}) {
 			found = true
 		}
 	}
@@ -314,8 +318,10 @@ func (w *Writer) refuseBatch(k int) error {
 		return ErrNoClaim
 	case k <= 0:
 		return fmt.Errorf("%w: commit of %d records", ErrEmpty, k)
-	default:
+	case k > w.batch:
 		return fmt.Errorf("%w: commit of %d records, claimed %d", ErrTooLarge, k, w.batch)
+	default:
+		return fmt.Errorf("%w: commit of %d records that were not all asked for", ErrNoClaim, k)
 	}
 }
 
