@@ -67,7 +67,7 @@ func (r *Reader) skip(word uint64) bool {
 
 // evicted stops the reader if the writer went on without it.
 func (r *Reader) evicted() bool {
-	if r.slot.Load32(slotGen) == r.gen {
+	if r.err != nil || r.slot.Load32(slotGen) == r.gen {
 		return false
 	}
 	r.fail(fmt.Errorf("%w: %q of %s at position %d", ErrEvicted, r.opts.Name, r.ring.name(), r.cursor))
