@@ -32,7 +32,7 @@ func newDemo() *cobra.Command {
 				err = errors.New("--for is not negative")
 			}
 			if err != nil {
-				return exit(exitUsage, fmt.Errorf("demo: %w", err))
+				return exit(exitUsage, err)
 			}
 			return nil
 		},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/alphapulse/transport"
 	"github.com/alphapulse/transport/internal/demo"
 )
 
@@ -75,7 +76,7 @@ func teller(w io.Writer) func(demo.Progress) {
 // stageEnd chooses the exit code. An attached process leaves the judgement to whoever started it.
 func stageEnd(p demo.Progress, err error, attached bool) error {
 	switch {
-	case errors.Is(err, demo.ErrPace), errors.Is(err, demo.ErrName):
+	case errors.Is(err, demo.ErrPace), errors.Is(err, transport.ErrConfig):
 		return exit(exitUsage, err)
 	case err != nil:
 		return exit(exitRuntime, err)

@@ -49,20 +49,20 @@ func (c *child) live() error {
 		case err == nil && c.isEnding():
 			return nil
 		case err == nil:
-			return fmt.Errorf("demo: %s ended unasked%s", c.name, words)
+			return fmt.Errorf("demo: %s ended unasked: %s", c.name, words)
 		case !errors.As(err, &exit):
 			return fmt.Errorf("demo: %s: %w", c.name, err)
 		}
 		status, ok := exit.Sys().(syscall.WaitStatus)
 		if !ok || !status.Signaled() {
-			return fmt.Errorf("demo: %s: %w%s", c.name, err, words)
+			return fmt.Errorf("demo: %s: %w: %s", c.name, err, words)
 		}
 		c.mu.Lock()
 		c.restarts++
 		n := c.restarts
 		c.mu.Unlock()
 		if n > maxRestarts {
-			return fmt.Errorf("demo: %s was killed %d times: %w%s", c.name, n, err, words)
+			return fmt.Errorf("demo: %s was killed %d times: %w: %s", c.name, n, err, words)
 		}
 		c.notice("%s: %s; starting it again", c.name, err)
 	}
@@ -89,10 +89,7 @@ func (c *child) once() (words string, err error) {
 		_ = in.Close() // it may have been closed by the end of the process
 	}
 	err = cmd.Wait()
-	if text := strings.TrimSpace(said.String()); text != "" {
-		words = ": " + text
-	}
-	return words, err
+	return strings.TrimSpace(said.String()), err
 }
 
 func (c *child) isEnding() bool {

@@ -9,8 +9,10 @@ import (
 	"github.com/alphapulse/transport/tlv"
 )
 
-// feedBatch is how many messages that are due leave in one Do.
-const feedBatch = 64
+const (
+	feedBatch = 64        // messages that leave in one Do, at most
+	gateEvery = 1_000_000 // ns between two looks for the first subscriber: a look reads all slots
+)
 
 // errDone ends a loop whose worker has nothing left to do, ever.
 var errDone = errors.New("demo: done")
@@ -29,6 +31,7 @@ type feed struct {
 	count   uint64 // messages to send; 0 is no end
 	plan    schedule
 	running bool
+	looked  uint64 // when it last looked for a subscriber
 	stuck   uint64 // since when the ring is full; 0: it is not
 	header  tlv.Header
 }
@@ -56,21 +59,25 @@ func newFeed(o FeedOptions, b *book, pub *transport.Publisher) (*feed, error) {
 func (f *feed) which(seq uint64) int { return int((seq - 1 + f.seed) % uint64(len(f.trades))) }
 
 // begin starts the schedule once somebody gates: what leaves before that may be overwritten unread.
-func (f *feed) begin() bool {
+func (f *feed) begin(now uint64) bool {
+	if now-f.looked < gateEvery {
+		return false
+	}
+	f.looked = now
 	if _, ok := f.pub.Slowest(); !ok {
 		return false
 	}
-	f.plan = newSchedule(f.pace, f.all, f.which(f.pub.Seq()), f.clock.now())
+	f.plan = newSchedule(f.pace, f.all, f.which(f.pub.Seq()), now)
 	f.running = true
 	return true
 }
 
 // Do publishes what is due.
 func (f *feed) Do() (n int, err error) {
-	if !f.running && !f.begin() {
+	now := f.clock.now()
+	if !f.running && !f.begin(now) {
 		return 0, nil
 	}
-	now := f.clock.now()
 	for n < feedBatch {
 		if f.count > 0 && f.plan.sent == f.count {
 			err = errDone

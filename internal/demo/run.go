@@ -107,7 +107,9 @@ func (r *run) run(ctx context.Context) (*Report, error) {
 	}
 	err := r.watch(ctx)
 	for _, c := range r.children { // the feed first: what it sent drains through the others
-		err = errors.Join(err, c.end())
+		if end := c.end(); err == nil {
+			err = end // what comes after the first fault follows from it
+		}
 	}
 	if err != nil {
 		return nil, err

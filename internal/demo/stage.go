@@ -26,8 +26,10 @@ const (
 	// ringCapacity holds some four seconds of trades at the default rate: so long a consumer may be dead.
 	ringCapacity = 8 << 20
 
-	// shortNap is how soon a loop looks again that waits for room or for the time: nobody wakes it.
-	shortNap = time.Millisecond
+	// How soon a loop looks again whom nobody wakes: a strategy that waits for room, a feed that waits for the next
+	// instant. The kernel adds some 50 µs (timer slack, prctl(2)).
+	strategyNap = time.Millisecond
+	feedNap     = 50 * time.Microsecond
 
 	// drainFor bounds how long a process that is told to end goes on taking what is there.
 	drainFor = 10 * time.Second
@@ -68,9 +70,6 @@ type stage struct {
 	node *transport.Node
 }
 
-// ErrName: Options no process can have: a name that is no file name, or no directory.
-var ErrName = errors.New("demo: options")
-
 // String is a line for people.
 func (p Progress) String() string {
 	line := p.Name
@@ -91,13 +90,13 @@ func (p Progress) String() string {
 }
 
 func openStage(ctx context.Context, o Options, channels map[string]transport.Channel) (*stage, error) {
-	b, err := openBook(o.Dir, o.Name)
+	n, err := transport.Open(ctx, transport.Config{Dir: o.Dir, Source: o.Name, Channels: channels})
 	if err != nil {
 		return nil, err
 	}
-	n, err := transport.Open(ctx, transport.Config{Dir: o.Dir, Source: o.Name, Channels: channels})
+	b, err := openBook(o.Dir, o.Name)
 	if err != nil {
-		return nil, errors.Join(err, b.close())
+		return nil, errors.Join(err, n.Close())
 	}
 	return &stage{o, b, b.read(), n}, nil
 }
@@ -215,7 +214,7 @@ func (s *stage) feed(ctx context.Context, o FeedOptions) error {
 	if err != nil {
 		return err
 	}
-	return s.run(ctx, f, numa.Idle{Nap: shortNap}, nil, nil)
+	return s.run(ctx, f, numa.Idle{Nap: feedNap}, nil, nil)
 }
 
 // Strategy answers trades with signals until ctx ends, and then answers what is there.
@@ -243,7 +242,7 @@ func (s *stage) strategy(ctx context.Context) error {
 	if err := s.recover(ctx, w); err != nil {
 		return err
 	}
-	return s.run(ctx, w, numa.Idle{Nap: shortNap}, sub, func() { w.draining = true })
+	return s.run(ctx, w, numa.Idle{Nap: strategyNap}, sub, func() { w.draining = true })
 }
 
 // recover lets w read back what it said last in a former life, through a node that is there for nothing else.

@@ -30,9 +30,10 @@ type strategy struct {
 	pub      *transport.Publisher
 	each     func(seal.Frame) // s.take, made once
 	windows  windows
-	room     int // signals there is room for, at least
-	gated    bool
-	blocked  bool
+	room     int    // signals there is room for, at least
+	gated    bool   // somebody reads the signals
+	looked   uint64 // when it last looked for that
+	blocked  bool   // it waits for room, or for the first reader
 	draining bool
 	fault    error // of the frames of this batch
 	full     [1]numa.Sleeper
@@ -79,6 +80,11 @@ func (s *strategy) ready() (bool, error) {
 		return true, nil
 	}
 	if !s.gated {
+		now := s.clock.now()
+		if now-s.looked < gateEvery {
+			return false, nil
+		}
+		s.looked = now
 		if _, s.gated = s.pub.Slowest(); !s.gated {
 			return false, nil
 		}
