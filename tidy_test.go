@@ -46,7 +46,8 @@ var floors = []struct {
 	{"bench", 6, "measures everything below"},
 	{"examples", 6, "things to copy from"},
 	{"internal", 6, "what only the program and the tests use"},
-	{"cmd", 7, "the program names all"},
+	{"internal/demo", 7, "three processes, reported with bench"},
+	{"cmd", 8, "the program names all"},
 }
 
 // hotWing must build and be audited alone: these packages reach no other third-party module, directly or through the module.
