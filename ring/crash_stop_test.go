@@ -74,7 +74,11 @@ func hold(p part) error {
 		return err
 	}
 	batch := make([]Record, 16)
-	fmt.Println("peeked", rd.Peek(batch), os.Getpid())
+	all := 0
+	for n := 1; n > 0; all += n {
+		n = rd.Peek(batch)
+	}
+	fmt.Println("peeked", all, os.Getpid())
 	for {
 		line, err := hearLine()
 		if err != nil {

@@ -14,10 +14,12 @@ import (
 	"github.com/alphapulse/transport/internal/sys"
 )
 
-// writerByte is the lock byte of the writer in the cursors file; reader slot i locks byte slotByte + i.
+// writerByte is the lock byte of the writer in the cursors file; reader slot i locks byte slotByte + i; the name of a
+// durable reader locks one of the bytes from namesByte on.
 const (
 	writerByte = 1 << 20
 	slotByte   = 1<<20 + 64
+	namesByte  = 1 << 40
 )
 
 func newInstance() uint64 {

@@ -25,7 +25,7 @@ import (
 //
 //	 0  cursor u64 · life u32    reader: cursor at every release, life at every attach
 //	12  generation u32           writer: raised to evict
-//	16  seq u64                  reader: the record at cursor
+//	16  seq u64                  reader: the record at cursor, 0 while nothing is owed to it
 //	64  state u32 · pid u32 · name [40]byte   reader, at attach
 //
 // Fields of different owners, and fields of different frequency, do not share a cache line.

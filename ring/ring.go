@@ -20,8 +20,9 @@ type Ring struct {
 
 	mu       sync.Mutex
 	writer   *Writer
-	slots    uint64 // reader slots taken through this Ring
-	users    int    // writer and readers not closed yet
+	slots    uint64   // reader slots taken through this Ring
+	names    []string // durable readers attached through this Ring
+	users    int      // writer and readers not closed yet
 	closed   bool
 	dataFile *os.File // nil on the heap
 	curFile  *os.File

@@ -33,7 +33,11 @@ func (r *Ring) Reader(o ReaderOptions) (*Reader, error) {
 	if err := r.use(); err != nil {
 		return nil, err
 	}
-	rd, err := r.attachReader(o)
+	var rd *Reader
+	err := sys.Guard(func() (err error) { // the file may have been cut
+		rd, err = r.attachReader(o)
+		return err
+	})
 	if err != nil {
 		r.users--
 		return nil, err
@@ -57,17 +61,16 @@ func (r *Ring) attachReader(o ReaderOptions) (*Reader, error) {
 	if adopted && rd.adopt() {
 		return rd, nil
 	}
+	if !adopted {
+		rd.slot.Store64(slotSeq, 0) // nothing is owed to the name yet
+	}
 	r.describe(i, o)
 	if err := rd.enter(); err != nil {
 		r.freeSlot(i, false)
+		r.unlockName(o)
 		return nil, fmt.Errorf("%s: %w", r.name(), err)
 	}
-	if adopted {
-		if missed := rd.slot.Load64(slotSeq); missed < rd.seq {
-			rd.lost = rd.seq - missed
-		}
-	}
-	rd.slot.Store64(slotSeq, rd.seq)
+	rd.countMissed()
 	if check.On {
 		check.Point("attached")
 	}
@@ -90,10 +93,19 @@ func (rd *Reader) adopt() bool {
 	}
 	rd.ring.describe(rd.index, rd.opts)
 	rd.begin(m)
+	rd.countMissed()
 	if check.On {
 		check.Point("adopted")
 	}
 	return true
+}
+
+// countMissed compares where it starts with what its name has released or was promised.
+func (rd *Reader) countMissed() {
+	if owed := rd.slot.Load64(slotSeq); owed != 0 && owed < rd.seq {
+		rd.lost = rd.seq - owed
+	}
+	rd.slot.Store64(slotSeq, rd.seq)
 }
 
 func (rd *Reader) begin(m mark) {
@@ -141,77 +153,6 @@ func (rd *Reader) start() (mark, bool) {
 	return rd.tail()
 }
 
-// takeSlot locks a slot: for a durable reader the one of its name if there is one; else a free one; else one whose
-// owner is dead and that gates nobody.
-func (r *Ring) takeSlot(o ReaderOptions) (i int, adopted bool, err error) {
-	if o.Durable {
-		for i := range MaxReaders {
-			if s := r.slot(i); s.Load32(slotState)&stateDurable == 0 || r.slotNamed(i) != o.Name {
-				continue
-			}
-			if ok, err := r.lockSlot(i); err != nil || ok {
-				return i, true, err
-			}
-			return 0, false, fmt.Errorf("%w: durable reader %q of %s by process %d", ErrOwned, o.Name, r.name(), r.slot(i).Load32(slotPID))
-		}
-	}
-	for _, fit := range []func(state uint32, gating bool) bool{
-		func(state uint32, _ bool) bool { return state == stateFree },
-		func(state uint32, _ bool) bool { return state&stateDurable == 0 },
-		func(_ uint32, gating bool) bool { return !gating },
-	} {
-		for i := range MaxReaders {
-			if !fit(r.slot(i).Load32(slotState), r.cur.Load64(curGates)>>i&1 == 1) {
-				continue
-			}
-			if ok, err := r.lockSlot(i); err != nil || ok {
-				r.cur.AndNot64(curGates, 1<<i)
-				return i, false, err
-			}
-		}
-	}
-	return 0, false, fmt.Errorf("%w: %s has %d", ErrNoSlot, r.name(), MaxReaders)
-}
-
-// lockSlot takes slot i unless a living reader has it.
-func (r *Ring) lockSlot(i int) (bool, error) {
-	if r.slots>>i&1 == 1 {
-		return false, nil
-	}
-	if r.curFile != nil {
-		if ok, err := sys.LockByte(r.curFile, slotByte+int64(i)); err != nil || !ok {
-			return false, err
-		}
-	}
-	r.slots |= 1 << i
-	return true, nil
-}
-
-func (r *Ring) unlockSlot(i int) {
-	r.slots &^= 1 << i
-	if r.curFile != nil {
-		_ = sys.UnlockByte(r.curFile, slotByte+int64(i)) // closing the file would do the same
-	}
-}
-
-// ifDead runs fn while it holds slot i, if no living reader does.
-func (r *Ring) ifDead(i int, fn func()) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if ok, err := r.lockSlot(i); err != nil || !ok {
-		return false
-	}
-	if check.On {
-		check.Point("reap.locked")
-	}
-	fn()
-	if s := r.slot(i); s.Load32(slotState)&stateDurable == 0 {
-		s.Store32(slotState, stateFree)
-	}
-	r.unlockSlot(i)
-	return true
-}
-
 func (r *Ring) describe(i int, o ReaderOptions) {
 	s := r.slot(i)
 	state := uint32(stateGate)
@@ -221,9 +162,11 @@ func (r *Ring) describe(i int, o ReaderOptions) {
 	if o.Durable {
 		state |= stateDurable
 	}
-	name := s.Bytes(slotName, maxName)
-	clear(name)
-	copy(name, o.Name)
+	if r.slotNamed(i) != o.Name { // an adopted slot is never without its name
+		name := s.Bytes(slotName, maxName)
+		clear(name)
+		copy(name, o.Name)
+	}
 	s.Store32(slotPID, uint32(os.Getpid()))
 	if check.On {
 		check.Point("attach.name")
@@ -253,6 +196,7 @@ func (r *Ring) dropReader(rd *Reader) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.freeSlot(rd.index, rd.opts.Durable)
+	r.unlockName(rd.opts)
 	return r.unuse()
 }
 
