@@ -4,13 +4,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/alphapulse/transport/internal/sys"
 	"github.com/alphapulse/transport/ring"
 )
 
-// The ring lanes carry messages through package ring, with named rings in shared memory and gating readers. A payload is the message's
-// number and bytes that depend on the seed; the far side copies it out, or back, whole.
+// The ring lanes carry messages through package ring, with named rings in shared memory and gating readers. A payload is bytes that
+// depend on the seed; the far side copies it out, or back, whole.
 const (
 	streamCapacity = 128 << 10 // bytes: about as many messages as the slots lane has slots, and inside a second-level cache
 	pingCapacity   = 64 << 10
@@ -193,10 +194,8 @@ type ringSource struct {
 	*ringWriter
 	batch int
 	rate  float64
-	next  uint64
 	msg   []byte
 	fixed [payloadSize]byte // the head of msg
-	bufs  [][]byte
 }
 
 func newRingSource(s laneSpec, seed uint64) (*ringSource, error) {
@@ -207,7 +206,7 @@ func newRingSource(s laneSpec, seed uint64) (*ringSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &ringSource{ringWriter: w, batch: s.Batch, msg: newPayload(seed, s.Size), bufs: make([][]byte, s.Batch)}
+	l := &ringSource{ringWriter: w, batch: s.Batch, msg: newPayload(seed, s.Size)}
 	copy(l.fixed[:], l.msg)
 	if s.Pattern == patternOneWay {
 		l.rate = s.Rate
@@ -238,37 +237,33 @@ func (l *ringSource) run(s *slice) error {
 
 // sendBatch publishes a batch at once.
 func (l *ringSource) sendBatch(s *slice) error {
-	for sent := 0; sent < l.batch; {
-		bufs := l.bufs[:l.batch-sent]
-		k, err := l.claimBatch(s, bufs)
+	for left := l.batch; left > 0; {
+		b, err := l.claimBatch(s, left)
 		if err != nil {
 			return err
 		}
-		next := l.next
-		for _, buf := range bufs[:k] {
-			l.fill(buf, next)
-			next++
+		for i := range b.Len() {
+			l.fill(b.At(i))
 		}
-		l.next = next
-		if err := l.writer.CommitBatch(k); err != nil {
+		if err := l.writer.CommitBatch(b.Len()); err != nil {
 			return err
 		}
-		sent += k
+		left -= b.Len()
 	}
 	return nil
 }
 
 // claimBatch waits until at least one message fits.
-func (l *ringSource) claimBatch(s *slice, bufs [][]byte) (int, error) {
+func (l *ringSource) claimBatch(s *slice, k int) (ring.Batch, error) {
 	for spins := 1; ; spins++ {
-		k, err := l.writer.ClaimBatch(bufs, len(l.msg))
+		b, err := l.writer.ClaimBatch(len(l.msg), k)
 		if err == nil || !errors.Is(err, ring.ErrFull) {
-			return k, err
+			return b, err
 		}
 		sys.Pause()
 		if spins%lookEvery == 0 {
 			if err := s.look(); err != nil {
-				return 0, err
+				return b, err
 			}
 		}
 	}
@@ -282,8 +277,7 @@ func (l *ringSource) sendEach(s *slice) error {
 			return err
 		}
 	}
-	l.fill(buf, l.next)
-	l.next++
+	l.fill(buf)
 	return l.writer.Commit(len(l.msg))
 }
 
@@ -293,14 +287,13 @@ func (l *ringSource) sendAt(s *slice, intended uint64) error {
 	return l.sendEach(s)
 }
 
-// fill writes message number n: the template's bytes and the number over their head. The usual size is copied without a call.
-func (l *ringSource) fill(buf []byte, n uint64) {
+// fill writes a message. Its number is the record's own, as a slot's number is the slot's. The usual size is copied without a call.
+func (l *ringSource) fill(buf []byte) {
 	if len(buf) == payloadSize {
 		*(*[payloadSize]byte)(buf) = l.fixed
 	} else {
 		copy(buf, l.msg)
 	}
-	binary.LittleEndian.PutUint64(buf, n)
 }
 
 func (l *ringSource) close() error { return l.ring.Close() }
@@ -358,14 +351,13 @@ func (l *ringSink) serve(t *turn) error {
 	}
 }
 
-// take copies a batch's payloads out, checks their numbers from want on, and returns the next.
+// take copies a batch's payloads out, checks their numbers from the one after want on, and returns the last.
 func (l *ringSink) take(t *turn, batch []ring.Record, want uint64) uint64 {
 	for _, rec := range batch {
 		p := rec.Payload()
-		if binary.LittleEndian.Uint64(p) != want {
+		if want++; uint64(rec.Seq32()) != want&math.MaxUint32 {
 			t.bad++
 		}
-		want++
 		if len(p) == payloadSize {
 			l.fixed = *(*[payloadSize]byte)(p)
 		} else {

@@ -10,14 +10,16 @@ import (
 // It has two numbers: next, private, moved by Peek and Seek; and cursor, shared, moved forward by Release.
 //
 // Where it looks for news decides the ring's speed. A reader that waits looks at the commit word at next and at nothing
-// else: a message of one line then costs one line transfer. A reader that has fallen behind must not do so, since each
-// look takes the line away that the writer is filling; it reads the published position once and then has all before it.
+// else: a message of one line then costs one line transfer. A reader in a stream must not do so, since each look takes
+// the line away that the writer is filling; it looks at the published position, and at the commit word only when that
+// has not moved for a while.
 type Reader struct {
 	data          // a page of zeroes once the reader is closed or broken
 	next   uint64 // position of the next record to peek
 	seq    uint64 // its number
 	end    uint64 // the published position when it was last read
 	idle   bool   // the last Peek found nothing
+	stream int    // Peeks that still look at the published position first
 	lossy  bool
 	out    int    // records peeked and not released
 	count  uint64 // records peeked in the last batch
@@ -35,18 +37,18 @@ func (r *Reader) Peek(batch []Record) int {
 	if r.lossy {
 		return r.peekCopies(batch)
 	}
-	pos := r.next
+	pos, until := r.next, r.end
+	if pos >= until && r.stream > 0 {
+		until = r.await(pos)
+	}
 	word := r.mem.Load64(pos & r.mask)
 	if word == 0 {
-		r.idle = true
-		return 0
+		return r.nothing()
 	}
-	until := r.end
 	if pos >= until {
-		if r.idle {
-			until = pos + 1 // this one: looking further would take lines the writer is about to fill
-		} else {
-			until = r.refresh(pos)
+		until = pos + 1 // this one: looking further would take lines the writer is about to fill
+		if !r.idle {
+			until = pos + r.capacity // the zero after the last commit ends the batch
 		}
 	}
 	r.idle = false
@@ -69,6 +71,9 @@ func (r *Reader) Peek(batch []Record) int {
 		}
 	}
 	r.next, r.seq = pos-pos&r.mask+off, r.seq+uint64(n)
+	if n > 1 {
+		r.stream = streamPeeks
+	}
 	r.count, r.out = uint64(n), r.out+n
 	if check.On {
 		check.Point("peek")
@@ -76,14 +81,31 @@ func (r *Reader) Peek(batch []Record) int {
 	return n
 }
 
-// refresh reads the published position. If it says nothing new, commit words alone lead on.
-func (r *Reader) refresh(pos uint64) uint64 {
-	end := r.hdr.Load64(hdrPublished)
-	if end-pos-1 >= r.capacity {
-		return pos + r.capacity // not beyond pos, or nonsense: the zero after the last commit ends the batch
+const (
+	streamPeeks = 64 // Peeks without news after which a stream counts as ended
+	streamLooks = 32 // looks at the published position in one Peek
+)
+
+// await looks for news of a stream, for a fraction of a microsecond, and returns the published position.
+func (r *Reader) await(pos uint64) uint64 {
+	for range streamLooks {
+		if end := r.hdr.Load64(hdrPublished); end-pos-1 < r.capacity {
+			r.end = end
+			return end
+		}
+		sys.Pause()
 	}
-	r.end = end
-	return end
+	r.stream--
+	return pos
+}
+
+// nothing is what Peek returns when no record is committed at next.
+func (r *Reader) nothing() int {
+	r.idle = true
+	if r.slot.Load32(slotGen) != r.gen {
+		r.evicted()
+	}
+	return 0
 }
 
 // Release gives the first n records back that were peeked and not yet released. A gating reader's cursor moves past

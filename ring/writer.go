@@ -132,56 +132,78 @@ func (w *Writer) Flush() {
 	}
 }
 
-// ClaimBatch lends n bytes for each of the next records, as many as there is room for, at most len(batch), and returns
-// how many. What holds for Claim holds for each; it answers an error only when there is room for none.
-func (w *Writer) ClaimBatch(batch [][]byte, n int) (int, error) {
-	size := uint64(n) + HeaderSize
-	next := stride(size)
-	k, err := w.askBatch(n, len(batch))
+// ClaimBatch lends room for up to k records of n bytes each: as many as there are room for, at least one. What holds for
+// Claim holds for each.
+func (w *Writer) ClaimBatch(n, k int) (Batch, error) {
+	k, err := w.askBatch(n, k)
 	if err != nil {
-		return 0, err
+		return Batch{}, err
 	}
-	off, word := w.off, size|w.seq<<seqShift
-	for i := range batch[:k] {
-		if i > 0 { // behind the first word, which stays 0, nobody sees these
-			w.mem.Store64(off, word)
-		}
-		w.mem.Store64(off+8, w.stamp)
-		batch[i] = w.mem.Bytes(off+HeaderSize, uint64(n))
-		off += next
-		word += 1 << seqShift
-	}
-	if check.On {
-		check.Point("batch")
-	}
+	size := uint64(n) + HeaderSize
 	w.claimed, w.batch = n, k
-	return k, nil
+	return Batch{mem: w.mem.At(w.off), size: uint64(n), stride: stride(size), word: size | w.seq<<seqShift, stamp: w.stamp, len: k}, nil
 }
 
 // CommitBatch publishes the first k records of the last ClaimBatch, each with all its bytes, and with them whatever was
-// staged before. It answers ErrNoClaim or ErrTooLarge, and then nothing has changed.
+// staged before. Each of them must have been asked for with At. It answers ErrNoClaim or ErrTooLarge, and then nothing
+// has changed.
 func (w *Writer) CommitBatch(k int) error {
 	if uint(k-1) >= uint(w.batch) {
 		return w.refuseBatch(k)
 	}
 	size := uint64(w.claimed) + HeaderSize
-	bytes := uint64(k) * stride(size)
-	w.mem.Store64(w.off+bytes, 0)
+	next, word := stride(size), size|w.seq<<seqShift
+	end := w.off + uint64(k)*next
+	for off, v := w.off+next, word; off < end; off += next {
+		if v += 1 << seqShift; w.mem.Load64(off) != v {
+			return w.refuseBatch(k)
+		}
+	}
+	w.mem.Store64(end, 0)
 	if check.On {
 		check.Point("prepared")
 	}
-	word := size | w.seq<<seqShift
 	if w.held == 0 {
+		w.mem.Store64(w.off+8, w.stamp)
 		w.held, w.first = word, w.off
 	} else {
 		w.mem.Store64(w.off, word)
 	}
-	w.off += bytes
-	w.left -= int(bytes)
+	w.left -= int(end - w.off)
+	w.off = end
 	w.seq += uint64(k)
 	w.claimed, w.batch = 0, 0
 	w.Flush()
 	return nil
+}
+
+// Batch is room for records of one size, lent by ClaimBatch. It is valid until the next call of its Writer.
+type Batch struct {
+	mem    sys.Mem
+	size   uint64 // of a payload
+	stride uint64
+	word   uint64 // commit word of the first record
+	stamp  uint64
+	len    int
+}
+
+// Len returns how many records there is room for.
+func (b *Batch) Len() int { return b.len }
+
+// At lends the bytes of record i and writes its header, so that a batch filled in order is written in one go from its
+// first byte to its last: stores that jump between cache lines leave the core one by one. The commit word of the first
+// record stays 0 until CommitBatch; behind it nobody sees the others. Of an i that is not 0 to Len−1 there are none: nil.
+func (b *Batch) At(i int) []byte {
+	if uint(i) >= uint(b.len) {
+		return nil
+	}
+	off, word := uint64(i)*b.stride, b.word+uint64(i)<<seqShift
+	if i == 0 {
+		word = 0
+	}
+	b.mem.Store64(off, word)
+	b.mem.Store64(off+8, b.stamp)
+	return b.mem.Bytes(off+HeaderSize, b.size)
 }
 
 // Abort gives the claim back. Nothing was visible of it.
