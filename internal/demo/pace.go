@@ -29,7 +29,7 @@ func ParsePace(s string) (Pace, error) {
 	}
 	n, ok := strings.CutPrefix(s, "x")
 	speed, err := strconv.ParseFloat(n, 64)
-	if !ok || err != nil || speed <= 0 || speed > maxRate {
+	if !ok || err != nil || !(speed > 0) || speed > maxRate {
 		return Pace{}, fmt.Errorf("%w %q: it is \"recorded\" or \"xN\" with N above 0", ErrPace, s)
 	}
 	return Pace{Speed: speed}, nil

@@ -5,7 +5,7 @@ import "github.com/alphapulse/transport/bench"
 // Counts is what a receiver knows of the messages of a way, or several ways' sum.
 type Counts struct {
 	Sent      uint64 `json:"sent"`
-	Delivered uint64 `json:"delivered"` // distinct messages
+	Delivered uint64 `json:"delivered"` // distinct messages, corrupt ones too
 	Gaps      uint64 `json:"gaps"`      // messages that never came
 	Repeated  uint64 `json:"repeated"`  // messages that came again, recognised and not counted as delivered
 	Reordered uint64 `json:"reordered"` // messages that came after a later one
