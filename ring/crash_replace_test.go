@@ -34,7 +34,7 @@ var (
 	writerPoints = []string{
 		"resume.locked", "resume.fence", "resume.marks", "resume.zero", "resume.epoch", "published", "wake", "resumed",
 		"mark.open", "mark", "limit", "control", "granted",
-		"zeroed", "prepared", "committed", "staged", "batch", "flush", "flushed", "wake.seen", "wake",
+		"zeroed", "prepared", "committed", "staged", "filling", "flush", "flushed", "wake.seen", "wake",
 	}
 	rarePoints = []string{"reap.locked", "evict.gen", "evicted"} // only where a gating reader died and the ring is full of it
 	gatePoints = []string{
@@ -149,15 +149,22 @@ func (s *storm) one(publish func(int) error) error {
 }
 
 func (s *storm) many() error {
-	batch := make([][]byte, 1+s.rng.IntN(8))
-	k, err := s.untilRoom(func() (int, error) { return s.w.ClaimBatch(batch, crashLeast+s.rng.IntN(300)) })
+	var batch Batch
+	n, most := crashLeast+s.rng.IntN(300), 1+s.rng.IntN(8)
+	_, err := s.untilRoom(func() (_ int, err error) {
+		batch, err = s.w.ClaimBatch(n, most)
+		return 0, err
+	})
 	if err != nil {
 		return err
 	}
-	k = 1 + s.rng.IntN(k)
+	k := 1 + s.rng.IntN(batch.Len())
 	s.ledger.Store64(wordAttempted, s.w.Seq()+uint64(k)-1)
 	for i := range k {
-		fillCrash(batch[i], s.w.Seq()+uint64(i), s.Life)
+		fillCrash(batch.At(i), s.w.Seq()+uint64(i), s.Life)
+		if check.On {
+			check.Point("filling")
+		}
 	}
 	return s.w.CommitBatch(k)
 }
