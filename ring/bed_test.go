@@ -93,6 +93,19 @@ func tryPublish(w *Writer, n int) error {
 	return w.Commit(n)
 }
 
+// claimBatch lends room for up to k records of n bytes.
+func claimBatch(w *Writer, n, k int) ([][]byte, error) {
+	b, err := w.ClaimBatch(n, k)
+	if err != nil {
+		return nil, err
+	}
+	all := make([][]byte, b.Len())
+	for i := range all {
+		all[i] = b.At(i)
+	}
+	return all, nil
+}
+
 // fillSeq fills b with bytes that follow from seq, and a checksum where there is room for one.
 func fillSeq(b []byte, seq uint64) {
 	x := seq*0x9e3779b97f4a7c15 + uint64(len(b))

@@ -1,6 +1,7 @@
 package ring
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"sync/atomic"
@@ -41,7 +42,7 @@ type grants struct {
 
 const (
 	// windowSize is how many bytes Claim lends before it comes back here.
-	windowSize = 4 * sys.PrefetchLen
+	windowSize = 2048
 
 	// reapEvery is how many ErrFull in a row pass between two looks for dead readers: a look costs a system call per gate.
 	reapEvery = 64
@@ -61,7 +62,7 @@ func (w *Writer) ask(n int) ([]byte, error) {
 	if err := w.prepare(uint64(n)); err != nil {
 		return nil, err
 	}
-	w.claimed = n
+	w.lent = w.off + uint64(n)
 	return w.mem.Bytes(w.off+HeaderSize, uint64(n)), nil
 }
 
@@ -84,15 +85,12 @@ func (w *Writer) askBatch(n, k int) (int, error) {
 		fit = (w.end() - w.Position() - wordSize) / next
 	}
 	k = min(k, int(fit), int(w.step/next))
-	for at := w.off; at < w.off+uint64(k)*next; at += sys.PrefetchLen {
-		w.mem.PrefetchWrite(at)
-	}
 	return k, nil
 }
 
 // prepare makes room for a record of n bytes and begins a window with it.
 func (w *Writer) prepare(n uint64) error {
-	w.claimed, w.batch = 0, 0
+	w.Abort()
 	if w.held == 0 {
 		w.publish()
 	} else if w.off-w.first > w.step {
@@ -134,7 +132,7 @@ func (w *Writer) reach(need uint64) error {
 		return w.stop(fmt.Errorf("%w: epoch %d", ErrFenced, w.epoch))
 	}
 	if !w.grant(need) {
-		w.left = 0
+		w.edge = 0
 		w.Flush() // readers cannot make room by what they cannot see
 		return ErrFull
 	}
@@ -146,10 +144,7 @@ func (w *Writer) open(n uint64) {
 	head := w.Position()
 	w.rebase(head)
 	end := min(w.end(), head+max(windowSize, stride(n+HeaderSize)+wordSize))
-	w.left = max(int(end-head)-HeaderSize-wordSize-7, int(n))
-	for at := w.off; at < w.off+windowSize; at += sys.PrefetchLen {
-		w.mem.PrefetchWrite(at + sys.PrefetchLen)
-	}
+	w.edge = w.off + max(end-head-min(end-head, HeaderSize+wordSize+7), n)
 }
 
 // rebase makes pos the next record's, and finds it in the first of the two mappings.
@@ -233,10 +228,11 @@ func (w *Writer) slowest() uint64 {
 	for left := w.cur.Load64(curGates); left != 0; left &= left - 1 {
 		i := bits.TrailingZeros64(left)
 		slot := w.cur.At(curSlots + uint64(i)*slotSize)
-		life, cursor := slot.Load32(slotLife), slot.Load64(slotCursor)
+		life := slot.Load32(slotLife)
 		if check.On {
-			check.Point("cursor")
+			check.Point("life")
 		}
+		cursor := slot.Load64(slotCursor)
 		floor := w.seen[i]
 		if w.known>>i&1 == 0 || w.life[i] != life {
 			floor = w.granted - w.capacity
@@ -300,12 +296,12 @@ func (w *Writer) refuse(n int) error {
 	switch {
 	case w.broken != nil:
 		return w.broken
-	case w.claimed == 0 || w.batch != 0:
+	case int(w.lent-w.off) <= 0:
 		return ErrNoClaim
 	case n <= 0:
 		return fmt.Errorf("%w: commit of %d bytes", ErrEmpty, n)
 	default:
-		return fmt.Errorf("%w: commit of %d bytes, claimed %d", ErrTooLarge, n, w.claimed)
+		return fmt.Errorf("%w: commit of %d bytes, claimed %d", ErrTooLarge, n, w.lent-w.off)
 	}
 }
 
@@ -314,7 +310,7 @@ func (w *Writer) refuseBatch(k int) error {
 	switch {
 	case w.broken != nil:
 		return w.broken
-	case w.batch == 0:
+	case w.batch == 0 || w.lent != w.off:
 		return ErrNoClaim
 	case k <= 0:
 		return fmt.Errorf("%w: commit of %d records", ErrEmpty, k)
@@ -327,7 +323,7 @@ func (w *Writer) refuseBatch(k int) error {
 
 // stop makes every later call answer err, and drops what was staged: a fenced writer publishes nothing more.
 func (w *Writer) stop(err error) error {
-	w.broken, w.left, w.claimed, w.batch, w.held = err, 0, 0, 0, 0
+	w.broken, w.edge, w.lent, w.batch, w.held = err, 0, 0, 0, 0
 	return err
 }
 
@@ -377,10 +373,14 @@ func (w *Writer) Close() error {
 	}
 	w.closed = true
 	w.Abort()
+	var err error
 	if w.broken == nil {
-		w.Flush()
-		w.publish()
+		err = sys.Guard(func() error { // the file may have been cut
+			w.Flush()
+			w.publish()
+			return nil
+		})
 		_ = w.stop(ErrClosed) // every later call answers this
 	}
-	return w.ring.dropWriter(w)
+	return errors.Join(err, w.ring.dropWriter(w))
 }

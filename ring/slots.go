@@ -2,6 +2,7 @@ package ring
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -195,9 +196,12 @@ func (r *Ring) freeSlot(i int, keep bool) {
 func (r *Ring) dropReader(rd *Reader) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.freeSlot(rd.index, rd.opts.Durable)
+	err := sys.Guard(func() error { // the file may have been cut
+		r.freeSlot(rd.index, rd.opts.Durable)
+		return nil
+	})
 	r.unlockName(rd.opts)
-	return r.unuse()
+	return errors.Join(err, r.unuse())
 }
 
 // Forget frees the slot of a durable reader that is dead or closed. It answers ErrOwned when the reader lives and
@@ -208,6 +212,10 @@ func (r *Ring) Forget(name string) error {
 	if r.closed {
 		return ErrClosed
 	}
+	return sys.Guard(func() error { return r.forget(name) }) // the file may have been cut
+}
+
+func (r *Ring) forget(name string) error {
 	for i := range MaxReaders {
 		if r.slot(i).Load32(slotState)&stateDurable == 0 || r.slotNamed(i) != name {
 			continue
@@ -260,17 +268,20 @@ func (r *Ring) Readers() ([]ReaderInfo, error) {
 		return nil, ErrClosed
 	}
 	var all []ReaderInfo
-	for i := range MaxReaders {
-		if r.slot(i).Load32(slotState) == stateFree {
-			continue
+	err := sys.Guard(func() error { // the file may have been cut
+		for i := range MaxReaders {
+			if r.slot(i).Load32(slotState) == stateFree {
+				continue
+			}
+			info, err := r.readerInfo(i)
+			if err != nil {
+				return err
+			}
+			all = append(all, info)
 		}
-		info, err := r.readerInfo(i)
-		if err != nil {
-			return all, err
-		}
-		all = append(all, info)
-	}
-	return all, nil
+		return nil
+	})
+	return all, err
 }
 
 func (r *Ring) readerInfo(i int) (ReaderInfo, error) {

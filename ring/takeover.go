@@ -21,8 +21,13 @@ func (r *Ring) Writer() (*Writer, error) {
 	if err := r.use(); err != nil {
 		return nil, err
 	}
-	w, err := r.takeWriter()
+	var w *Writer
+	err := sys.Guard(func() (err error) { // the file may have been cut
+		w, err = r.takeWriter()
+		return err
+	})
 	if err != nil {
+		r.unlockWriter() // of another owner's lock this takes nothing away
 		r.users--
 		return nil, err
 	}
@@ -44,7 +49,6 @@ func (r *Ring) takeWriter() (*Writer, error) {
 			return w, nil
 		}
 	}
-	r.unlockWriter()
 	return nil, err
 }
 

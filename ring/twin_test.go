@@ -138,15 +138,16 @@ func (tw *twin) Abort(t *rapid.T) {
 
 func (tw *twin) Batch(t *rapid.T) {
 	n := tw.size(t)
-	batch := make([][]byte, rapid.IntRange(1, 50).Draw(t, "records"))
-	k, err := tw.w.ClaimBatch(batch, n)
+	most := rapid.IntRange(1, 50).Draw(t, "records")
+	batch, err := claimBatch(tw.w, n, most)
+	k := len(batch)
 	tw.flushed()
 	if errors.Is(err, ErrFull) {
 		tw.full(t, n)
 		return
 	}
-	if err != nil || k < 1 || k > len(batch) {
-		t.Fatalf("%d of %d records of %d: %v", k, len(batch), n, err)
+	if err != nil || k < 1 || k > most {
+		t.Fatalf("%d of %d records of %d: %v", k, most, n, err)
 	}
 	commit := rapid.IntRange(0, k).Draw(t, "commit")
 	if commit == 0 {
