@@ -13,7 +13,7 @@ import (
 // The ring lanes carry messages through package ring, with named rings in shared memory and gating readers. A payload is bytes that
 // depend on the seed; the far side copies it out, or back, whole.
 const (
-	streamCapacity = 128 << 10 // bytes: about as many messages as the slots lane has slots, and inside a second-level cache
+	streamCapacity = ring.DefaultCapacity
 	pingCapacity   = 64 << 10
 	peekAtMost     = 256
 	pongSuffix     = ".pong"

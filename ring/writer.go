@@ -16,17 +16,18 @@ import (
 // A window is the short run of bytes that Claim may lend from without looking at anything else. At its end the slow half
 // (grant.go) publishes, prefetches and, once per eighth of the ring, looks at the readers.
 type Writer struct {
-	grants         // the slow half, and the view of the data
-	off     uint64 // where the next record lies in mem
-	left    int    // Claim lends up to this many bytes without asking
-	claimed int    // bytes lent by the last claim; 0: none
-	batch   int    // records lent by the last ClaimBatch; 0: it was a Claim
-	seq     uint64 // of the next record
-	stamp   uint64
-	held    uint64 // commit word held back by the open batch; 0: no batch
-	first   uint64 // where it belongs in mem
-	cur     sys.Mem
-	fenced  uint32 // 1 where readers cannot make this side pass a fence
+	grants        // the slow half, and the view of the data
+	off    uint64 // where the next record lies in mem
+	edge   uint64 // up to where in mem a payload may reach without asking
+	lent   uint64 // off + the bytes lent by the last claim; off or less: none
+	seq    uint64 // of the next record
+	stamp  uint64
+	held   uint64 // commit word held back by the open batch; 0: no batch
+	first  uint64 // where it belongs in mem
+	batch  int    // records lent by the last ClaimBatch
+	each   int    // the size of each in bytes
+	cur    sys.Mem
+	fenced uint32 // 1 where readers cannot make this side pass a fence
 }
 
 // Claim lends n bytes for the next record, 1 to MaxPayload. They are valid until Commit, Stage, Abort or the next
@@ -34,17 +35,17 @@ type Writer struct {
 //
 // It answers ErrFull when a gating reader is in the way, ErrTooLarge, ErrEmpty, ErrFenced or ErrClosed.
 func (w *Writer) Claim(n int) ([]byte, error) {
-	if n > w.left || n <= 0 {
+	if n > int(w.edge-w.off) || n <= 0 {
 		return w.ask(n)
 	}
-	w.claimed, w.batch = n, 0
+	w.lent = w.off + uint64(n)
 	return w.mem.Bytes(w.off+HeaderSize, uint64(n)), nil
 }
 
 // Commit ends the claim with its first n bytes and publishes the record, and with it whatever was staged before.
 // It answers ErrNoClaim, ErrEmpty or ErrTooLarge, and then nothing has changed.
 func (w *Writer) Commit(n int) error {
-	if uint(n-1) >= uint(w.claimed) || w.batch != 0 {
+	if n > int(w.lent-w.off) || n <= 0 {
 		return w.refuse(n)
 	}
 	if w.held != 0 {
@@ -54,9 +55,7 @@ func (w *Writer) Commit(n int) error {
 	}
 	off, size := w.off, uint64(n)+HeaderSize
 	next := stride(size)
-	w.claimed = 0
-	w.left -= int(next)
-	w.off = off + next
+	w.off = off + next // past lent: the claim is used up
 	w.mem.Store64(off+next, 0)
 	if check.On {
 		check.Point("zeroed")
@@ -79,7 +78,7 @@ func (w *Writer) Commit(n int) error {
 // Stage ends the claim with its first n bytes and adds the record to the batch that Flush publishes. A batch that grows
 // past an eighth of the ring is flushed by itself. It answers as Commit does.
 func (w *Writer) Stage(n int) error {
-	if uint(n-1) >= uint(w.claimed) || w.batch != 0 {
+	if n > int(w.lent-w.off) || n <= 0 {
 		return w.refuse(n)
 	}
 	w.append(n)
@@ -90,9 +89,7 @@ func (w *Writer) Stage(n int) error {
 func (w *Writer) append(n int) {
 	off, size := w.off, uint64(n)+HeaderSize
 	next := stride(size)
-	w.claimed = 0
-	w.left -= int(next)
-	w.off = off + next
+	w.off = off + next // past lent: the claim is used up
 	w.mem.Store64(off+next, 0)
 	if check.On {
 		check.Point("zeroed")
@@ -140,7 +137,7 @@ func (w *Writer) ClaimBatch(n, k int) (Batch, error) {
 		return Batch{}, err
 	}
 	size := uint64(n) + HeaderSize
-	w.claimed, w.batch = n, k
+	w.batch, w.each, w.lent = k, n, w.off
 	return Batch{mem: w.mem.At(w.off), size: uint64(n), stride: stride(size), word: size | w.seq<<seqShift, stamp: w.stamp, len: k}, nil
 }
 
@@ -148,10 +145,10 @@ func (w *Writer) ClaimBatch(n, k int) (Batch, error) {
 // staged before. Each of them must have been asked for with At. It answers ErrNoClaim or ErrTooLarge, and then nothing
 // has changed.
 func (w *Writer) CommitBatch(k int) error {
-	if uint(k-1) >= uint(w.batch) {
+	if uint(k-1) >= uint(w.batch) || w.lent != w.off {
 		return w.refuseBatch(k)
 	}
-	size := uint64(w.claimed) + HeaderSize
+	size := uint64(w.each) + HeaderSize
 	next, word := stride(size), size|w.seq<<seqShift
 	end := w.off + uint64(k)*next
 	for off, v := w.off+next, word; off < end; off += next {
@@ -169,10 +166,9 @@ func (w *Writer) CommitBatch(k int) error {
 	} else {
 		w.mem.Store64(w.off, word)
 	}
-	w.left -= int(end - w.off)
 	w.off = end
 	w.seq += uint64(k)
-	w.claimed, w.batch = 0, 0
+	w.batch = 0
 	w.Flush()
 	return nil
 }
@@ -207,7 +203,7 @@ func (b *Batch) At(i int) []byte {
 }
 
 // Abort gives the claim back. Nothing was visible of it.
-func (w *Writer) Abort() { w.claimed, w.batch = 0, 0 }
+func (w *Writer) Abort() { w.lent, w.batch = w.off, 0 }
 
 // SetStamp lends the stamp of all records committed or staged from now on: any number, by custom the nanoseconds of the
 // monotonic clock at which the message was meant to be sent; 0 means none.
