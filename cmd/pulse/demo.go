@@ -98,7 +98,7 @@ func demoReport(cmd *cobra.Command, r *demo.Report, out demoOutput) error {
 		return err
 	}
 	if len(files) > 0 {
-		fmt.Fprintln(cmd.OutOrStdout(), "report      ", strings.Join(files, " "))
+		fmt.Fprintf(cmd.OutOrStdout(), "report     %s\n", strings.Join(files, " "))
 	}
 	return nil
 }

@@ -44,10 +44,10 @@ func TestBookHasOneOwnerAndOutlivesIt(t *testing.T) {
 func TestBookRefusesWhatIsNone(t *testing.T) {
 	whole := make([]byte, bookSize)
 	for name, make := range map[string]func(path string) error{
-		"short":  func(p string) error { return os.WriteFile(p, []byte("hi"), 0o600) },
-		"zeroed": func(p string) error { return os.WriteFile(p, whole, 0o600) },
-		"public": func(p string) error { return errors.Join(os.WriteFile(p, whole, 0o600), os.Chmod(p, 0o644)) },
-		"directory":   func(p string) error { return os.Mkdir(p, 0o700) },
+		"short":     func(p string) error { return os.WriteFile(p, []byte("hi"), 0o600) },
+		"zeroed":    func(p string) error { return os.WriteFile(p, whole, 0o600) },
+		"public":    func(p string) error { return errors.Join(os.WriteFile(p, whole, 0o600), os.Chmod(p, 0o644)) },
+		"directory": func(p string) error { return os.Mkdir(p, 0o700) },
 	} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "x"+bookSuffix)

@@ -120,7 +120,7 @@ func TestTableAndLinesShowEveryWay(t *testing.T) {
 			t.Errorf("%s is missing:\n%s\n%s", way, b.String(), live)
 		}
 	}
-	if !strings.Contains(live, "▆") {
+	if !strings.Contains(live, "█   ▅") {
 		t.Errorf("no histogram: %s", live)
 	}
 	t.Logf("\n%s\n%s", live, b.String())
