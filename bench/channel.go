@@ -65,8 +65,8 @@ func (l *channelNear) settle(s *slice) error {
 		default:
 			runtime.Gosched()
 		}
-		if s.clock.now() > s.hard {
-			return ErrSilent
+		if err := s.look(); err != nil {
+			return err
 		}
 	}
 	if l.bad.Load() > 0 {

@@ -79,7 +79,7 @@ type slice struct {
 	clock *clock
 	warm  uint64 // reading from which on messages count
 	end   uint64 // reading at which sending stops
-	hard  uint64 // reading at which the far side counts as silent
+	limit bound  // after it the far side counts as silent
 	gone  *atomic.Bool
 	hist  *hdrhistogram.Histogram
 	waits time.Duration // patience with the far side
@@ -95,7 +95,7 @@ func (s *slice) begin(warm, d time.Duration) {
 	now := s.clock.now()
 	s.warm = now + s.clock.ticks(warm)
 	s.end = s.warm + s.clock.ticks(d)
-	s.hard = s.end + s.clock.ticks(s.waits)
+	s.limit = newBound(s.clock, warm+d+s.waits)
 	s.from, s.till, s.ops, s.sent, s.atFrom = 0, 0, 0, 0, 0
 	s.hist.Reset()
 }
@@ -133,7 +133,7 @@ func (s *slice) look() error {
 	if s.gone.Load() {
 		return ErrPeer
 	}
-	if s.clock.now() > s.hard {
+	if s.limit.passed() {
 		return ErrSilent
 	}
 	return nil
@@ -154,7 +154,8 @@ type turn struct {
 	hist     *hdrhistogram.Histogram
 	messages uint64
 	bad      uint64 // messages that were not the expected one
-	lostAt   uint64 // reading at which the near side was first seen stopped with messages missing
+	missing  bound  // begun when the near side is first seen stopped with messages missing
+	lacking  bool   // it has begun
 }
 
 // over reports whether the near side has stopped and all it sent has been seen. What is still missing a second later is lost, and the
@@ -166,11 +167,10 @@ func (t *turn) over() bool {
 	if t.messages >= t.board.sent() {
 		return true
 	}
-	now := t.clock.now()
-	if t.lostAt == 0 {
-		t.lostAt = now
+	if !t.lacking {
+		t.lacking, t.missing = true, newBound(t.clock, time.Second)
 	}
-	return t.clock.ns(now-t.lostAt) > uint64(time.Second)
+	return t.missing.passed()
 }
 
 // board is the memory both sides share: a stop word, the count of sent messages, and an area for each lane that needs one.

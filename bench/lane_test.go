@@ -21,8 +21,8 @@ func stoppedTurn(t *testing.T, sent uint64) (board, *turn) {
 func alone(gone bool) *slice {
 	s := &slice{clock: clockFrom(clockFacts{Kind: clockMonotonic, Hz: 1e9, Step: 1}), hist: newHistogram(), gone: new(atomic.Bool)}
 	s.gone.Store(gone)
-	s.begin(0, time.Millisecond)
-	s.hard = s.end
+	s.begin(0, time.Hour)
+	s.limit = newBound(s.clock, time.Millisecond)
 	return s
 }
 

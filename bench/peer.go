@@ -69,12 +69,11 @@ func ServePeer(in io.Reader, out io.Writer) error {
 	if err == nil || errors.Is(err, io.ErrClosedPipe) {
 		err = lines.Close()
 	}
-	select {
-	case serveErr := <-served:
-		return errors.Join(err, serveErr)
-	case <-time.After(defaultPatience):
-		return fmt.Errorf("%w: a lane did not stop", ErrSilent)
+	serveErr, _, timely := within(served, defaultPatience)
+	if !timely {
+		serveErr = fmt.Errorf("%w: a lane did not stop", ErrSilent)
 	}
+	return errors.Join(err, serveErr)
 }
 
 // spinnersPerSide is how many threads of one process may spin at once: one lane end, or both ends of a channel.
@@ -159,7 +158,7 @@ var readyLine = []byte("{\"ready\":true}\n")
 
 // serveTurn serves one slice of a lane and answers with what it saw.
 func serveTurn(t *turn, l far, out io.Writer, answers *json.Encoder) error {
-	t.messages, t.bad, t.lostAt = 0, 0, 0
+	t.messages, t.bad, t.lacking = 0, 0, false
 	t.hist.Reset()
 	before := mallocs()
 	if _, err := out.Write(readyLine); err != nil {
@@ -291,21 +290,17 @@ func (p *peer) listen(out io.Reader) {
 }
 
 // wait returns the next answer, within a bound.
-func (p *peer) wait(within time.Duration) (answer, error) {
-	timer := time.NewTimer(within)
-	defer timer.Stop()
-	select {
-	case a, ok := <-p.answers:
-		if !ok {
-			return a, p.why(ErrPeer)
-		}
-		if a.Err != "" {
-			return a, fmt.Errorf("%w: %s", ErrPeer, a.Err)
-		}
-		return a, nil
-	case <-timer.C:
-		return answer{}, ErrSilent
+func (p *peer) wait(d time.Duration) (answer, error) {
+	a, ok, timely := within(p.answers, d)
+	switch {
+	case !timely:
+		return a, ErrSilent
+	case !ok:
+		return a, p.why(ErrPeer)
+	case a.Err != "":
+		return a, fmt.Errorf("%w: %s", ErrPeer, a.Err)
 	}
+	return a, nil
 }
 
 // enter has the far side serve lane i and returns once it does.
@@ -350,10 +345,8 @@ func (p *peer) close() error {
 		}
 		done <- p.stopped()
 	}()
-	var err error
-	select {
-	case err = <-done:
-	case <-time.After(p.waits):
+	err, _, timely := within(done, p.waits)
+	if !timely {
 		if p.process == nil {
 			return ErrSilent // its thread still uses the board: leave the memory mapped
 		}
