@@ -16,6 +16,7 @@ import (
 func init() {
 	roles["park.victim"] = parkVictim
 	roles["create.victim"] = createVictim
+	roles["remove"] = removeSlowly
 }
 
 // parkVictim kills itself at a point of its first commit, while somebody sleeps.
@@ -140,4 +141,68 @@ func entries(t *testing.T, dir string) (names []string) {
 		names = append(names, e.Name())
 	}
 	return names
+}
+
+// removeSlowly stops half-way until it is told to go on, or dies there.
+func removeSlowly(p part) error {
+	if p.Point == "" {
+		check.Hook = func(point string) {
+			if point == "remove.data" {
+				fmt.Println("half-way")
+				_, _ = hearLine()
+			}
+		}
+	}
+	return Remove(p.Path)
+}
+
+func TestRemoverKilledHalfWayLeavesNothingThatMatters(t *testing.T) {
+	r := crashRing(t, Options{Capacity: 64 << 10})
+	c := startChild(t, part{Role: "remove", Path: r.opts.Path, Point: "remove.data", Pass: 1})
+	<-c.done
+	if !c.killed() {
+		t.Fatal("remover was not killed: ", c.ended())
+	}
+	again, err := Open(Options{Path: r.opts.Path, Capacity: 64 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	works(t, again)
+	if err := again.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A ring made while another process removes its predecessor keeps both its files.
+func TestRemoverTakesNothingFromANewRing(t *testing.T) {
+	r := crashRing(t, Options{Capacity: 64 << 10})
+	c := startChild(t, part{Role: "remove", Path: r.opts.Path})
+	c.hear("half-way")
+	made := make(chan error)
+	go func() {
+		again, err := Create(Options{Path: r.opts.Path, Capacity: 64 << 10})
+		if err == nil {
+			err = again.Close()
+		}
+		made <- err
+	}()
+	var err error
+	select { // it either waits for its turn, or is done before the other goes on: both are to end well
+	case err = <-made:
+		c.say("go on")
+	case <-time.After(100 * time.Millisecond):
+		c.say("go on")
+		err = <-made
+	}
+	if err := errors.Join(err, c.ended()); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Attach(r.opts.Path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	works(t, again)
+	if err := again.Close(); err != nil {
+		t.Error(err)
+	}
 }

@@ -202,8 +202,15 @@ func attachNamed(o Options) (*Ring, error) {
 
 // AttachFiles opens a ring from the files that Ring.Files of another process returned. It owns them afterwards, also
 // when it fails.
+//
+// An inherited descriptor is the same open file as its original, and a lock belongs to the open file: the cursors are
+// opened anew, or each process would take the other's locks for its own.
 func AttachFiles(data, cursors *os.File) (*Ring, error) {
-	return attach(Options{}, data, cursors, false)
+	own, err := sys.Reopen(cursors)
+	if err = errors.Join(err, cursors.Close()); err != nil {
+		return nil, errors.Join(err, data.Close())
+	}
+	return attach(Options{}, data, own, false)
 }
 
 func attach(o Options, dataFile, curFile *os.File, named bool) (*Ring, error) {
@@ -308,5 +315,13 @@ func checkWords(d data) error {
 
 // Remove deletes the files of a named ring. Processes that have it open keep it; a new one can be made at once.
 func Remove(path string) error {
-	return errors.Join(os.Remove(path), os.Remove(path+cursorsSuffix))
+	turn, err := sys.LockDir(filepath.Dir(path)) // or the cursors removed last might be those of a new ring
+	if err != nil {
+		return err
+	}
+	noData := os.Remove(path)
+	if check.On {
+		check.Point("remove.data")
+	}
+	return errors.Join(noData, os.Remove(path+cursorsSuffix), turn.Close())
 }

@@ -135,8 +135,11 @@ func (r *Ring) Info() Info {
 	i := Info{Path: r.opts.Path, Capacity: int(r.geo.capacity), Page: int(r.geo.page), Instance: r.geo.instance,
 		HugePages: r.geo.page >= sys.HugePage, Double: r.data.span > r.data.capacity}
 	if !r.closed || r.users > 0 {
-		i.Epoch, i.WriterPID = r.data.hdr.Load64(hdrEpoch), int(r.data.hdr.Load32(hdrPID))
-		i.Published = r.data.hdr.Load64(hdrPublished)
+		_ = sys.Guard(func() error { // the file may have been cut: then these stay 0
+			i.Epoch, i.WriterPID = r.data.hdr.Load64(hdrEpoch), int(r.data.hdr.Load32(hdrPID))
+			i.Published = r.data.hdr.Load64(hdrPublished)
+			return nil
+		})
 	}
 	return i
 }
