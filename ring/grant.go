@@ -235,6 +235,10 @@ func (w *Writer) slowest() uint64 {
 		cursor := slot.Load64(slotCursor)
 		floor := w.seen[i]
 		if w.known>>i&1 == 0 || w.life[i] != life {
+			if w.cur.Load64(curGates)>>i&1 == 0 {
+				continue // it has closed the gate of a dead reader, and the cursor is still the dead one's
+			}
+			cursor = slot.Load64(slotCursor)
 			floor = w.granted - w.capacity
 			if cursor < floor {
 				continue // it is attaching, will see limit and start further on
