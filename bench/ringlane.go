@@ -218,27 +218,25 @@ func (l *ringSource) run(s *slice) error {
 	if l.rate > 0 {
 		return pace(s, l.rate, l.sendAt)
 	}
-	send := l.sendBatch
+	send := l.sendBatches
 	if l.batch == 1 {
 		send = l.sendEach
 	}
 	for {
-		for range clockEvery / l.batch {
-			if err := send(s); err != nil {
-				return err
-			}
+		if err := send(s, clockEvery); err != nil {
+			return err
 		}
-		s.sent += uint64(clockEvery / l.batch * l.batch)
+		s.sent += clockEvery
 		if !s.running(s.clock.now()) {
 			return nil
 		}
 	}
 }
 
-// sendBatch publishes a batch at once.
-func (l *ringSource) sendBatch(s *slice) error {
-	for left := l.batch; left > 0; {
-		b, err := l.claimBatch(s, left)
+// sendBatches publishes n messages, a batch at once.
+func (l *ringSource) sendBatches(s *slice, n int) error {
+	for n > 0 {
+		b, err := l.claimBatch(s, min(l.batch, n))
 		if err != nil {
 			return err
 		}
@@ -248,7 +246,7 @@ func (l *ringSource) sendBatch(s *slice) error {
 		if err := l.writer.CommitBatch(b.Len()); err != nil {
 			return err
 		}
-		left -= b.Len()
+		n -= b.Len()
 	}
 	return nil
 }
@@ -269,22 +267,28 @@ func (l *ringSource) claimBatch(s *slice, k int) (ring.Batch, error) {
 	}
 }
 
-// sendEach publishes one message by itself.
-func (l *ringSource) sendEach(s *slice) error {
-	buf, err := l.writer.Claim(len(l.msg))
-	if err != nil {
-		if buf, err = l.claim(s, len(l.msg)); err != nil {
+// sendEach publishes n messages, each by itself.
+func (l *ringSource) sendEach(s *slice, n int) error {
+	w, size := l.writer, len(l.msg)
+	for range n {
+		buf, err := w.Claim(size)
+		if err != nil {
+			if buf, err = l.claim(s, size); err != nil {
+				return err
+			}
+		}
+		l.fill(buf)
+		if err := w.Commit(size); err != nil {
 			return err
 		}
 	}
-	l.fill(buf)
-	return l.writer.Commit(len(l.msg))
+	return nil
 }
 
 // sendAt publishes one message whose stamp is the instant it was meant for.
 func (l *ringSource) sendAt(s *slice, intended uint64) error {
 	l.writer.SetStamp(intended)
-	return l.sendEach(s)
+	return l.sendEach(s, 1)
 }
 
 // fill writes a message. Its number is the record's own, as a slot's number is the slot's. The usual size is copied without a call.
