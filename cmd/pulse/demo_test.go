@@ -64,7 +64,8 @@ func start(t *testing.T, args ...string) *pulse {
 		t.Fatal(err)
 	}
 	p := &pulse{T: t, cmd: exec.Command(exe, args...), ended: make(chan error, 1)}
-	p.cmd.Env = append(os.Environ(), asProgram+"=1")
+	// Under the race detector a process would sleep a second before it ends.
+	p.cmd.Env = append(os.Environ(), asProgram+"=1", "GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=0")
 	p.cmd.Dir = t.TempDir()
 	p.cmd.Stdout = &p.out
 	said, err := p.cmd.StderrPipe()
