@@ -1,14 +1,12 @@
 package ring
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"testing"
 
 	"github.com/alphapulse/transport/internal/sys"
-	"github.com/alphapulse/transport/numa"
 )
 
 func init() {
@@ -119,11 +117,6 @@ func TestRemovedRingGoesOnForWhoHasIt(t *testing.T) {
 	}
 }
 
-// do is a worker made of a function.
-type do func() (int, error)
-
-func (d do) Do() (int, error) { return d() }
-
 // cutReader reads in a loop until the file is cut off under it, and says what the loop ended with.
 func cutReader(p part) error {
 	r, err := p.ring()
@@ -136,11 +129,17 @@ func cutReader(p part) error {
 	}
 	fmt.Println("attached")
 	batch := make([]Record, 16)
-	l := numa.Loop{Name: "cut"}
-	err = l.Run(context.Background(), do(func() (int, error) {
-		n := rd.Peek(batch)
-		return n, errors.Join(rd.Err(), rd.Release(n))
-	}))
+	err = sys.Guard(func() error { // as every loop that carries workers does
+		for {
+			n := rd.Peek(batch)
+			if err := errors.Join(rd.Err(), rd.Release(n)); err != nil {
+				return err
+			}
+			if n == 0 {
+				sys.Yield()
+			}
+		}
+	})
 	return afterCut(r, rd, err)
 }
 
@@ -156,7 +155,10 @@ func cutWriter(p part) error {
 	fmt.Println("attached")
 	err = sys.Guard(func() error {
 		for {
-			if err := commitCrash(w, 100, false, p.Life); err != nil {
+			switch err := commitCrash(w, 100, false, p.Life); {
+			case errors.Is(err, ErrFull):
+				sys.Yield()
+			case err != nil:
 				return err
 			}
 		}
@@ -166,7 +168,7 @@ func cutWriter(p part) error {
 
 // afterCut says what the loop ended with, and does everything slow once more: it may fail, and the process goes on.
 func afterCut(r *Ring, end interface{ Close() error }, err error) error {
-	fmt.Println("ended", errors.Is(err, ErrCorrupt))
+	fmt.Println("ended", errors.Is(err, ErrCorrupt), err)
 	_, _ = r.Readers()
 	_, _ = r.WriterAlive()
 	_ = r.Info()
@@ -194,14 +196,14 @@ func TestTruncatedRingEndsItsLoopsAndNoProcess(t *testing.T) {
 					// A parked loop would be a loop that sees nothing: records flow until the cut.
 					feeder := startChild(t, part{Role: "cut.writer", Path: p.Path, Life: 1})
 					feeder.hear("attached")
-					defer func() { feeder.hear("ended true"); feeder.hear("alive") }()
+					defer func() { feeder.hear("ended true "); feeder.hear("alive") }()
 				}
 				c := startChild(t, p)
 				c.hear("attached")
 				if err := os.Truncate(p.Path+file, 0); err != nil {
 					t.Fatal(err)
 				}
-				c.hear("ended true")
+				c.hear("ended true ")
 				c.hear("alive")
 				if err := c.ended(); err != nil {
 					t.Error(err)
