@@ -61,7 +61,7 @@ func TestInheritedRingStillTellsTheLivingApart(t *testing.T) {
 	p.Role, p.Name = "hold", "heir"
 	c := startChild(t, p)
 	c.hear("peeked 10")
-	fillUp(t, w)
+	fillUntilFull(t, w)
 	for range 3 * reapEvery {
 		if _, err := w.Claim(200); !errors.Is(err, ErrFull) {
 			t.Fatal("a living heir is in the way: ", err)

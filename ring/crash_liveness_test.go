@@ -29,7 +29,7 @@ func TestProcessInAnotherPidNamespaceIsAlive(t *testing.T) {
 	if said := c.hear("peeked"); said != "10 1" {
 		t.Fatalf("peeked, as process: %s; want 10 1", said)
 	}
-	fillUp(t, w)
+	fillUntilFull(t, w)
 	for range 3 * reapEvery {
 		if _, err := w.Claim(200); !errors.Is(err, ErrFull) {
 			t.Fatal(err)

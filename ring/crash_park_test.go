@@ -140,7 +140,7 @@ func TestParkedReaderLosesNoWakeUpAcrossProcesses(t *testing.T) {
 		t.Run(mode.String(), func(t *testing.T) {
 			r := crashRing(t, Options{Capacity: 64 << 10})
 			_, ledger := newLedger(t)
-			p := part{Path: r.opts.Path, Ledger: ledger, Seed: crashSeed(t), Life: 1, Count: crashCount(400_000), Mode: mode}
+			p := part{Path: r.opts.Path, Ledger: ledger, Seed: crashSeed(t), Life: 1, Count: crashCount(100_000), Mode: mode}
 			p.Role = "park.reader"
 			reader := startChild(t, p)
 			p.Role = "park.writer"

@@ -140,7 +140,7 @@ func TestStoppedGateReaderIsNamedAndLosesNothing(t *testing.T) {
 	commitMany(t, w, 1000)
 	c.stop()
 	written := w.Seq()
-	fillUp(t, w)
+	fillUntilFull(t, w)
 	if w.Seq() == written {
 		t.Error("nothing fitted into the ring after its reader had stopped")
 	}
@@ -240,7 +240,7 @@ func TestEvictedWhileStoppedReaderIsTold(t *testing.T) {
 			c := startChild(t, part{Role: "hold", Path: r.opts.Path, Name: "frozen"})
 			c.hear("peeked 10")
 			c.stop()
-			fillUp(t, w)
+			fillUntilFull(t, w)
 			slowest, ok := w.Slowest()
 			if !ok || !w.Evict(slowest.Slot) || w.Evict(slowest.Slot) {
 				t.Fatalf("evict %+v", slowest)
@@ -329,8 +329,8 @@ func commitLast(t *testing.T, w *Writer) {
 	soon(t, "room in the ring", func() bool { return commitCrash(w, 100, false, lastLife) == nil })
 }
 
-// fillUp commits until the ring is full.
-func fillUp(t *testing.T, w *Writer) {
+// fillUntilFull commits until the ring is full.
+func fillUntilFull(t *testing.T, w *Writer) {
 	t.Helper()
 	for range w.capacity / 8 {
 		err := commitCrash(w, 200, false, 1)
