@@ -151,7 +151,7 @@ func TestParkedReaderLosesNoWakeUpAcrossProcesses(t *testing.T) {
 			case <-time.After(4 * time.Minute):
 				t.Fatal("not done after 4 minutes")
 			}
-			if writer.cmd.ProcessState != nil && !writer.cmd.ProcessState.Success() {
+			if ended(writer) && !writer.cmd.ProcessState.Success() {
 				t.Fatal(writer.ended())
 			}
 			if err := errors.Join(writer.ended(), reader.ended()); err != nil {
