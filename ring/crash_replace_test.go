@@ -20,7 +20,7 @@ const (
 	wordCommitted = 0  // the writers': all up to this seq is committed
 	wordAttempted = 8  // and none beyond this one was tried
 	wordEpoch     = 16 // of the last writer
-	wordStop      = 24 // the supervisor's: no more records, drain and end
+	wordStop      = 24 // the supervisor's: 1 no more records, 2 all are written
 	wordSkipped   = 32 // the lossy reader's: how many it was told it lost
 	wordReleasing = 64 // the durable reader's: what it is about to release up to,
 	wordReleased  = 72 // and what it has
@@ -334,7 +334,7 @@ func (g *gatherer) wait() (done bool, err error) {
 	if !ok {
 		return false, g.r.Err()
 	}
-	if g.ledger.Load64(wordStop) == 1 && g.r.Seq() == g.ledger.Load64(wordCommitted)+1 {
+	if g.ledger.Load64(wordStop) == 2 && g.r.Seq() == g.ledger.Load64(wordCommitted)+1 {
 		return true, nil
 	}
 	began := time.Now()
@@ -405,6 +405,7 @@ func TestKilledProcessesAreReplacedAndNothingCommittedIsLost(t *testing.T) {
 	if err := last[0].ended(); err != nil {
 		t.Fatal(err)
 	}
+	ledger.Store64(wordStop, 2)
 	// A takeover wakes whoever sleeps.
 	w, err := r.Writer()
 	if err != nil {
