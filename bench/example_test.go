@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/alphapulse/transport/bench"
 )
@@ -75,4 +78,32 @@ func ExampleReport_WriteTable() {
 	//   subject / one  rate 0.65 [0.6 … 0.7]
 	//
 	// gc: 1 cycles, 2 pauses, longest 30.0 µs
+}
+
+func ExampleSheet_WriteFiles() {
+	h := hdrhistogram.New(1, 10_000_000_000, 3)
+	_ = h.RecordValue(1500) // within the range
+	start := time.Unix(1_700_000_000, 0)
+	sheet := bench.Sheet{
+		Name: "door", Started: start, Head: []string{"", "p50", "p90", "p99", "p99.9", "p99.99", "max"},
+		Rows:   [][]string{append([]string{"bell"}, bench.LatencyOf(h).Cells()...)},
+		Series: []bench.Series{{Name: "bell", Total: h, Log: []bench.Interval{{From: start, To: start.Add(time.Second), Hist: h}}}},
+	}
+	dir, err := os.MkdirTemp("", "sheet")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	paths, err := sheet.WriteFiles(dir, []byte("{}\n"))
+	for _, p := range paths {
+		fmt.Println(filepath.Base(p))
+	}
+	fmt.Println(sheet.Rows[0], err)
+	// Output:
+	// door.json
+	// door.html
+	// door.hlog
+	// door-bell.hgrm
+	// [bell 1.5 µs 1.5 µs 1.5 µs 1.5 µs – 1.5 µs] <nil>
 }

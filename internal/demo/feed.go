@@ -10,15 +10,16 @@ import (
 )
 
 const (
-	feedBatch = 64        // messages that leave in one Do, at most
-	gateEvery = 1_000_000 // ns between two looks for the first subscriber: a look reads all slots
+	feedBatch = 64 // messages that leave in one Do, at most
+
+	tradeRoom = (tlv.TradeMessageSize + ring.HeaderSize + 7) &^ 7 // in a ring
 )
 
 // errDone ends a loop whose worker has nothing left to do, ever.
 var errDone = errors.New("demo: done")
 
 // feed is the worker that publishes trades: message n of its ring is trade n − 1 + seed of the capture, which starts over
-// at its end. It drops nothing: when the ring is full it waits, counts the waiting, and the schedule goes on.
+// at its end. It drops nothing: when the ring has no room it waits, counts the waiting, and the schedule goes on.
 type feed struct {
 	clock   clock
 	book    *book
@@ -30,9 +31,9 @@ type feed struct {
 	seed    uint64
 	count   uint64 // messages to send; 0 is no end
 	plan    schedule
-	running bool
-	looked  uint64 // when it last looked for a subscriber
-	stuck   uint64 // since when the ring is full; 0: it is not
+	running bool // the schedule has begun
+	room    room
+	stuck   uint64 // since when there is no room; 0: there is
 	header  tlv.Header
 }
 
@@ -41,7 +42,7 @@ func newFeed(o FeedOptions, b *book, pub *transport.Publisher) (*feed, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &feed{clock: newClock(), book: b, late: b.account(0), pub: pub, pace: o.Pace, all: all, seed: o.Seed % uint64(len(all)), count: o.Count}
+	f := &feed{clock: newClock(), book: b, late: b.account(0), pub: pub, room: newRoom(pub), pace: o.Pace, all: all, seed: o.Seed % uint64(len(all)), count: o.Count}
 	for _, t := range all {
 		side := tlv.Buy
 		if t.Sell {
@@ -58,24 +59,10 @@ func newFeed(o FeedOptions, b *book, pub *transport.Publisher) (*feed, error) {
 // which is the trade that message seq carries.
 func (f *feed) which(seq uint64) int { return int((seq - 1 + f.seed) % uint64(len(f.trades))) }
 
-// begin starts the schedule once somebody gates: what leaves before that may be overwritten unread.
-func (f *feed) begin(now uint64) bool {
-	if now-f.looked < gateEvery {
-		return false
-	}
-	f.looked = now
-	if _, ok := f.pub.Slowest(); !ok {
-		return false
-	}
-	f.plan = newSchedule(f.pace, f.all, f.which(f.pub.Seq()), now)
-	f.running = true
-	return true
-}
-
 // Do publishes what is due.
 func (f *feed) Do() (n int, err error) {
 	now := f.clock.now()
-	if !f.running && !f.begin(now) {
+	if !f.ready(now) {
 		return 0, nil
 	}
 	for n < feedBatch {
@@ -95,16 +82,28 @@ func (f *feed) Do() (n int, err error) {
 	if n > 0 {
 		f.pub.Flush()
 		f.book.output(f.pub.Source(), f.pub.Seq(), f.pub.Epoch())
-		f.note(now)
 	}
-	if errors.Is(err, ring.ErrFull) {
-		if f.stuck == 0 {
+	return n, err
+}
+
+// ready makes sure of room for a batch, counts the waiting for it, and begins the schedule once there is a reader.
+func (f *feed) ready(now uint64) bool {
+	if !f.room.has(feedBatch*tradeRoom, now) {
+		if f.running && f.stuck == 0 {
 			f.stuck = now
 			f.book.add(bookWaits, 1)
 		}
-		return n, nil
+		return false
 	}
-	return n, err
+	if f.stuck > 0 {
+		f.book.add(bookWaited, now-f.stuck)
+		f.stuck = 0
+	}
+	if !f.running {
+		f.plan = newSchedule(f.pace, f.all, f.which(f.pub.Seq()), now)
+		f.running = true
+	}
+	return true
 }
 
 // send builds the next message in the ring's own bytes.
@@ -124,14 +123,6 @@ func (f *feed) send(due, now uint64) error {
 	f.plan.sent++
 	record(f.late.At(accountHist), now-due)
 	return f.pub.Stage(len(b))
-}
-
-// note counts the waiting that is over.
-func (f *feed) note(now uint64) {
-	if f.stuck > 0 {
-		f.book.add(bookWaited, now-f.stuck)
-		f.stuck = 0
-	}
 }
 
 // String names the worker in errors.

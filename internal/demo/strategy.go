@@ -6,7 +6,6 @@ import (
 
 	"github.com/alphapulse/transport"
 	"github.com/alphapulse/transport/numa"
-	"github.com/alphapulse/transport/ring"
 	"github.com/alphapulse/transport/seal"
 	"github.com/alphapulse/transport/tlv"
 )
@@ -30,9 +29,8 @@ type strategy struct {
 	pub      *transport.Publisher
 	each     func(seal.Frame) // s.take, made once
 	windows  windows
-	room     int    // signals there is room for, at least
-	gated    bool   // somebody reads the signals
-	looked   uint64 // when it last looked for that
+	room     room
+	stuck    uint64 // since when it waits for room; 0: it does not
 	blocked  bool   // it waits for room, or for the first reader
 	draining bool
 	fault    error // of the frames of this batch
@@ -40,7 +38,7 @@ type strategy struct {
 }
 
 func newStrategy(b *book, sub *transport.Subscriber, pub *transport.Publisher) *strategy {
-	s := &strategy{clock: newClock(), book: b, trades: b.account(0), sub: sub, pub: pub}
+	s := &strategy{clock: newClock(), book: b, trades: b.account(0), sub: sub, pub: pub, room: newRoom(pub)}
 	s.each = s.take
 	s.full[0] = &nap{}
 	s.trades.load()
@@ -74,48 +72,25 @@ func (s *strategy) recover(own *transport.Subscriber) error {
 	return s.trades.settle(last.ring, last.trade)
 }
 
-// ready makes sure that the batch to come has room for its signals: a batch that was polled must be answered whole.
-func (s *strategy) ready() (bool, error) {
-	if s.room > 0 {
-		return true, nil
-	}
-	if !s.gated {
-		now := s.clock.now()
-		if now-s.looked < gateEvery {
-			return false, nil
-		}
-		s.looked = now
-		if _, s.gated = s.pub.Slowest(); !s.gated {
-			return false, nil
-		}
-	}
-	_, err := s.pub.Claim(pollBatch * signalRoom)
-	if errors.Is(err, ring.ErrFull) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	s.pub.Abort() // what was granted once stays granted
-	s.room = pollBatch
-	return true, nil
-}
-
-// Do answers a batch of trades.
+// Do answers a batch of trades, if there is room for all its answers: a batch that was polled must be answered whole.
 func (s *strategy) Do() (int, error) {
-	ok, err := s.ready()
-	if err != nil {
-		return 0, err
-	}
-	if !ok {
-		if !s.blocked && s.gated {
+	now := s.clock.now()
+	if !s.room.has(pollBatch*signalRoom, now) {
+		if !s.blocked && s.room.until > 0 {
 			s.book.add(bookWaits, 1)
+			s.stuck = now
 		}
 		s.blocked = true
+		if s.draining && s.room.alone {
+			return 0, errDone // nobody ever listened: the trades stay for the next life
+		}
 		return 0, nil
 	}
-	s.blocked = false
-	n, err := s.sub.Poll(min(s.room, pollBatch), s.each)
+	if s.blocked = false; s.stuck > 0 {
+		s.book.add(bookWaited, now-s.stuck)
+		s.stuck = 0
+	}
+	n, err := s.sub.Poll(pollBatch, s.each)
 	if err = errors.Join(err, s.fault); err == nil && n == 0 && s.draining {
 		err = errDone
 	}
@@ -163,7 +138,6 @@ func (s *strategy) publish(answer *signal, now uint64) error {
 	if err := s.pub.Commit(len(b)); err != nil {
 		return err
 	}
-	s.room--
 	s.book.output(s.pub.Source(), s.pub.Seq(), s.pub.Epoch())
 	return nil
 }
@@ -171,7 +145,7 @@ func (s *strategy) publish(answer *signal, now uint64) error {
 // since is the time from one reading to a later one; clocks of two processes may disagree by a hair.
 func since(now, then uint64) uint64 { return max(now, then) - then }
 
-// Sleepers wakes the strategy when a trade comes; when the signals' ring is full it looks again after a nap.
+// Sleepers wakes the strategy when a trade comes; when there is no room for signals it looks again after a nap.
 func (s *strategy) Sleepers() []numa.Sleeper {
 	if s.blocked {
 		return s.full[:]

@@ -104,10 +104,8 @@ func (h theatre) until(w numa.Worker, n int) {
 	}
 }
 
-// now lets the workers look for their first reader at once.
-func now(f *feed, s *strategy) {
-	f.looked, s.looked = 0, 0
-}
+// now lets the workers look for their readers at once.
+func now(f *feed, s *strategy) { f.room.looked, s.room.looked = 0, 0 }
 
 func counts(b *book, account int) Counts {
 	p := b.read()
@@ -150,7 +148,7 @@ func TestHotLoopsAllocateNothing(t *testing.T) {
 
 func TestFeedWaitsForRoomAndDropsNothing(t *testing.T) {
 	h := theatre{t, t.TempDir()}
-	f, s, _ := h.all(FeedOptions{})
+	f, s, k := h.all(FeedOptions{})
 	now(f, s)
 	sent := 0
 	for {
@@ -168,9 +166,17 @@ func TestFeedWaitsForRoomAndDropsNothing(t *testing.T) {
 	if waits := f.book.Load64(bookWaits); waits != 1 {
 		t.Errorf("%d waits", waits)
 	}
-	s.room = 1 << 30 // its own ring is large enough for what comes
-	h.until(s, 512)
-	h.until(f, 1)
+	for f.stuck > 0 {
+		for _, w := range []numa.Worker{s, k} {
+			if _, err := w.Do(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		now(f, s)
+		if _, err := f.Do(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if f.book.Load64(bookWaited) == 0 {
 		t.Error("waited no time")
 	}
@@ -198,12 +204,31 @@ func TestStrategyLeavesTradesUntouchedWhileItsRingIsFull(t *testing.T) {
 	}
 	answered := int(s.pub.Seq() - 1)
 	h.until(k, answered)
+	now(f, s)
 	if n, err := s.Do(); n == 0 || err != nil {
 		t.Errorf("%d, %v after the sink made room", n, err)
 	}
 	if got := counts(s.book, 0); got.Gaps+got.Corrupt+got.Repeated > 0 {
 		t.Errorf("%+v", got)
 	}
+}
+
+func TestStrategyWithoutSinkLeavesTheTradesForItsNextLife(t *testing.T) {
+	h := theatre{t, t.TempDir()}
+	f, _ := h.feed(FeedOptions{})
+	s, end := h.strategy()
+	now(f, s)
+	h.until(f, 64)
+	s.draining = true
+	if n, err := s.Do(); n != 0 || !errors.Is(err, errDone) {
+		t.Fatalf("%d, %v", n, err)
+	}
+	end()
+	s, _ = h.strategy()
+	k, _ := h.sink()
+	s.room.looked = 0
+	h.until(s, 64)
+	h.until(k, 64)
 }
 
 // A kill is played at each point of a strategy's batch: before, between and after its three steps.
@@ -223,8 +248,8 @@ func TestStrategyAnswersOnceWhereverItIsKilled(t *testing.T) {
 		k, _ := h.sink()
 		now(f, s)
 		h.until(f, 512)
-		if ok, err := s.ready(); !ok || err != nil {
-			t.Fatal(ok, err)
+		if !s.room.has(pollBatch*signalRoom, s.clock.now()) {
+			t.Fatal("no room")
 		}
 		taken := 0
 		func() { // a hundred answered, none released
@@ -248,7 +273,7 @@ func TestStrategyAnswersOnceWhereverItIsKilled(t *testing.T) {
 		}
 		kill()
 		s, _ = h.strategy()
-		s.looked = 0
+		s.room.looked = 0
 		h.until(s, 512)
 		h.until(k, 512)
 		if got := counts(s.book, 0); got != (Counts{Sent: 512, Delivered: 512, Repeated: c.repeated}) {
@@ -269,11 +294,11 @@ func TestFeedGoesOnWithTheNextTrade(t *testing.T) {
 	h := theatre{t, t.TempDir()}
 	f, kill := h.feed(FeedOptions{Seed: 5})
 	s, _ := h.strategy()
-	f.looked = 0
+	f.room.looked = 0
 	h.until(f, 300)
 	kill()
 	f, _ = h.feed(FeedOptions{Seed: 5})
-	f.looked = 0
+	f.room.looked = 0
 	h.until(f, 10)
 	seq := uint64(0)
 	_, err := s.sub.Poll(1<<20, func(fr seal.Frame) {
