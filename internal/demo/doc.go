@@ -12,6 +12,6 @@
 //
 // # Limits
 //
-// One host, Linux. A book follows 126 publishers' rings. A consumer may be dead for as long as the ring has room, some
-// four seconds at the default rate; after that the ring goes on without it and the gap is counted.
+// One host, Linux. A book follows 126 publishers' rings. While a consumer is dead its sender goes on for three quarters of
+// the ring, some three seconds at the default rate, and then waits for the successor.
 package demo

@@ -23,7 +23,7 @@ const (
 )
 
 const (
-	// ringCapacity holds some four seconds of trades at the default rate: so long a consumer may be dead.
+	// ringCapacity holds some four seconds of trades at the default rate.
 	ringCapacity = 8 << 20
 
 	// How soon a loop looks again whom nobody wakes: a strategy that waits for room, a feed that waits for the next
