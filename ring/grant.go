@@ -98,7 +98,7 @@ func (w *Writer) prepare(n uint64) error {
 	}
 	need := stride(n+HeaderSize) + wordSize
 	if w.opened != w.epoch {
-		need += epochRecord
+		need += max(epochRecord, epochSize(w.Position())) // a pad may come before it
 	}
 	pad := w.pad(need)
 	if err := w.reach(need + pad); err != nil {
@@ -108,7 +108,7 @@ func (w *Writer) prepare(n uint64) error {
 		w.control(kindPad, pad)
 	}
 	if w.opened != w.epoch {
-		w.control(kindEpoch, epochRecord, w.epoch, w.opened)
+		w.control(kindEpoch, epochSize(w.Position()), w.epoch, w.opened)
 		w.opened = w.epoch
 	}
 	w.open(n)
@@ -144,7 +144,19 @@ func (w *Writer) open(n uint64) {
 	head := w.Position()
 	w.rebase(head)
 	end := min(w.end(), head+max(windowSize, stride(n+HeaderSize)+wordSize))
-	w.edge = w.off + max(end-head-min(end-head, HeaderSize+wordSize+7), n)
+	w.edge = w.off + end - head - min(end-head, HeaderSize+wordSize+7)
+	clear(w.mem.Bytes(w.off, min(end-head, windowSize)))
+}
+
+// wipe zeroes what the claim lent and the record did not take, up from the commit word at next.
+func (w *Writer) wipe(next uint64) {
+	w.mem.Store64(next, 0)
+	if end := stride(w.lent + HeaderSize); end > next {
+		clear(w.mem.Bytes(next, end-next))
+	}
+	if w.lent > w.edge {
+		w.edge = 0 // it went beyond what the window had cleared
+	}
 }
 
 // rebase makes pos the next record's, and finds it in the first of the two mappings.

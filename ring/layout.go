@@ -85,7 +85,7 @@ const (
 	flagShift   = 28
 	seqShift    = 32
 
-	epochRecord = HeaderSize + 16 // payload: new epoch u64, old epoch u64
+	epochRecord = 64 // payload: new epoch u64, old epoch u64, and what it takes to begin the next record on a cache line
 	firstSeq    = 1
 )
 
@@ -97,6 +97,16 @@ const (
 
 // stride is the room that size bytes take in the ring.
 func stride(size uint64) uint64 { return (size + 7) &^ 7 }
+
+// epochSize is the size of an epoch record at pos: the records after it begin on a cache line, so that those of 48 bytes
+// take one line each.
+func epochSize(pos uint64) uint64 {
+	size := epochRecord - pos%epochRecord
+	if size < HeaderSize+16 {
+		size += epochRecord
+	}
+	return size
+}
 
 // maxPayload leaves room, within an eighth of the ring, for the record's header, an epoch record and the commit word
 // after them.

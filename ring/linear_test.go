@@ -43,7 +43,7 @@ var linearModel = porcupine.Model{
 		switch {
 		case in.reader < 0 && out.full:
 			slowest := min(s.released[0], s.released[1])
-			return s.end(written)-s.end(slowest)+2*(in.append+2*HeaderSize)+epochRecord > linearCapacity, s
+			return s.end(written)-s.end(slowest)+in.append+linearSlack > linearCapacity, s
 		case in.reader < 0:
 			s.ends += fmt.Sprintf("%08d", s.end(written)+int(stride(uint64(in.append)+HeaderSize)))
 			if held := s.end(written+1) - s.end(min(s.released[0], s.released[1])); held > linearCapacity {
@@ -65,7 +65,10 @@ var linearModel = porcupine.Model{
 	DescribeOperation: func(input, output any) string { return fmt.Sprintf("%+v → %+v", input, output) },
 }
 
-const linearCapacity = 4096
+const (
+	linearCapacity = 4096
+	linearSlack    = 4 * 450 // what the model does not count: two pads, headers, the epoch record
+)
 
 // end is the position after the first n records.
 func (s logState) end(n int) int {

@@ -105,7 +105,7 @@ func (d *data) control(pos, word uint64) (kind, epoch uint64) {
 		return kindPad, 0
 	}
 	kind = d.mem.Load64(pos&d.mask + 8)
-	if kind == kindEpoch && size == epochRecord {
+	if kind == kindEpoch && size >= HeaderSize+16 {
 		epoch = d.mem.Load64(pos&d.mask + HeaderSize)
 	}
 	return kind, epoch

@@ -56,7 +56,7 @@ func (tw *twin) full(t *rapid.T, n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	room := stride(uint64(n)+HeaderSize) + wordSize + epochRecord
+	room := stride(uint64(n)+HeaderSize) + wordSize + max(epochRecord, epochSize(tw.w.Position()))
 	if tw.w.single {
 		room *= 2 // and the pad before it
 	}

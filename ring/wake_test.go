@@ -58,7 +58,7 @@ func TestParkedReadersLoseNoWakeUp(t *testing.T) {
 		var running sync.WaitGroup
 		for i := range 3 {
 			o := ReaderOptions{}
-			if i == 2 {
+			if i == 2 && !(raced && r.geo.capacity == r.data.span) {
 				o.Mode = Lossy
 			}
 			rd := bedReader(t, r, o)

@@ -35,7 +35,7 @@ type Writer struct {
 //
 // It answers ErrFull when a gating reader is in the way, ErrTooLarge, ErrEmpty, ErrFenced or ErrClosed.
 func (w *Writer) Claim(n int) ([]byte, error) {
-	if n > int(w.edge-w.off) || n <= 0 {
+	if n > int(w.edge-w.off) || n <= 0 || int(w.lent-w.off) > 0 {
 		return w.ask(n)
 	}
 	w.lent = w.off + uint64(n)
@@ -54,9 +54,12 @@ func (w *Writer) Commit(n int) error {
 		return nil
 	}
 	off, size := w.off, uint64(n)+HeaderSize
-	next := stride(size)
-	w.off = off + next // past lent: the claim is used up
-	w.mem.Store64(off+next, 0)
+	next := off + stride(size)
+	if w.lent != off+uint64(n) || w.lent > w.edge {
+		w.wipe(next)
+	}
+	w.off = next // past lent: the claim is used up
+	w.mem.Store64(off+8, w.stamp)
 	if check.On {
 		check.Point("zeroed")
 	}
@@ -88,12 +91,11 @@ func (w *Writer) Stage(n int) error {
 // append puts the claimed record behind the open batch, or opens one with it.
 func (w *Writer) append(n int) {
 	off, size := w.off, uint64(n)+HeaderSize
-	next := stride(size)
-	w.off = off + next // past lent: the claim is used up
-	w.mem.Store64(off+next, 0)
-	if check.On {
-		check.Point("zeroed")
+	next := off + stride(size)
+	if w.lent != off+uint64(n) || w.lent > w.edge {
+		w.wipe(next)
 	}
+	w.off = next
 	w.mem.Store64(off+8, w.stamp)
 	word := size | w.seq<<seqShift
 	w.seq++
@@ -168,7 +170,7 @@ func (w *Writer) CommitBatch(k int) error {
 	}
 	w.off = end
 	w.seq += uint64(k)
-	w.batch = 0
+	w.batch, w.edge = 0, 0
 	w.Flush()
 	return nil
 }
@@ -203,7 +205,7 @@ func (b *Batch) At(i int) []byte {
 }
 
 // Abort gives the claim back. Nothing was visible of it.
-func (w *Writer) Abort() { w.lent, w.batch = w.off, 0 }
+func (w *Writer) Abort() { w.lent, w.batch, w.edge = w.off, 0, 0 }
 
 // SetStamp lends the stamp of all records committed or staged from now on: any number, by custom the nanoseconds of the
 // monotonic clock at which the message was meant to be sent; 0 means none.
