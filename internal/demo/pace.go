@@ -6,7 +6,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/alphapulse/transport/internal/trades"
 )
@@ -93,15 +92,4 @@ func (s *schedule) due(now uint64) uint64 {
 		return s.start + uint64(at/s.pace.Speed)
 	}
 	return now
-}
-
-// every is the average distance of two messages.
-func (s *schedule) every() time.Duration {
-	switch {
-	case s.pace.Rate > 0:
-		return time.Duration(1e9 / s.pace.Rate)
-	case s.pace.Speed > 0:
-		return time.Duration(s.lap / float64(len(s.offsets)) / s.pace.Speed)
-	}
-	return 0
 }
