@@ -15,7 +15,7 @@
 //
 // # Limits
 //
-// Capacity is a power of two from one page to 1 GiB. A record's payload is at most capacity/8 − 64 bytes (MaxPayload).
+// Capacity is a power of two from one page to 1 GiB. A record's payload is at most capacity/8 − 112 bytes (MaxPayload).
 // At most 64 readers at a time. Positions are byte offsets since creation and never wrap in practice (64 bits); the
 // sequence number of a record is 64 bits, of which the record itself carries the low 32. Named rings need Linux; other
 // systems have rings on the heap, within one process.

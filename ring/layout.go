@@ -79,6 +79,7 @@ const (
 	HeaderSize = 16
 
 	wordSize    = 8
+	lineSize    = 64 // of a cache line on the machines Pulse is tuned for
 	sizeMask    = 1<<28 - 1
 	flagControl = 1 << 30
 	flagMask    = 0xf << 28
@@ -108,9 +109,9 @@ func epochSize(pos uint64) uint64 {
 	return size
 }
 
-// maxPayload leaves room, within an eighth of the ring, for the record's header, an epoch record and the commit word
-// after them.
-func maxPayload(capacity uint64) uint64 { return min(capacity/8-64, sizeMask-HeaderSize) }
+// maxPayload leaves room, within an eighth of the ring, for the record's header (16), an epoch record (at most 88) and
+// the commit word after them (8): a pad as large as that is still a record.
+func maxPayload(capacity uint64) uint64 { return min(capacity/8-112, sizeMask-HeaderSize) }
 
 // geometry is the part of both headers that never changes.
 type geometry struct {

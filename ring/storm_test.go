@@ -178,7 +178,7 @@ func TestReadersComeAndGoUnderAWriter(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), stormEnd)
 		defer cancel()
 		w := bedWriter(t, r)
-		s := &storming{ring: r, total: 1 << 62, largest: 448, ctx: ctx}
+		s := &storming{ring: r, total: 1 << 62, largest: int(maxPayload(4096)), ctx: ctx}
 		var running sync.WaitGroup
 		for i := range 3 {
 			rng := rand.New(rand.NewPCG(uint64(seed), uint64(i)))
@@ -199,7 +199,7 @@ func TestReadersComeAndGoUnderAWriter(t *testing.T) {
 			case <-ended:
 				open = false
 			default:
-				if err := s.one(w, 1+rng.IntN(448), w.Commit); errors.Is(err, ErrFull) {
+				if err := s.one(w, 1+rng.IntN(s.largest), w.Commit); errors.Is(err, ErrFull) {
 					runtime.Gosched()
 				} else if err != nil {
 					t.Fatal(err)
