@@ -27,8 +27,8 @@ func at(t *testing.T, point string, once bool, fn func()) {
 }
 
 // TestOldPayloadIsNeverReadAsACommit writes payload that looks like the commit words of the next lap, where they would
-// be. Commit zeroes the next word before it stores its own; without that the reader, looking right after the store, takes
-// the old payload for the next record.
+// be, and into the rest of each claim. The next word is zero before Commit stores its own; without that the reader, looking
+// right after the store, takes the old payload for the next record.
 func TestOldPayloadIsNeverReadAsACommit(t *testing.T) {
 	r := bedRing(t, 4096, false)
 	if !r.Info().Double {
@@ -36,7 +36,7 @@ func TestOldPayloadIsNeverReadAsACommit(t *testing.T) {
 	}
 	w, rd := bedWriter(t, r), bedReader(t, r, ReaderOptions{})
 	const n, next = 56, 72
-	base := uint64(4096 + epochRecord)
+	var base uint64 // position of record 1
 	batch := make([]Record, 4)
 	at(t, "committed", false, func() {
 		seen := rd.Peek(batch)
@@ -53,10 +53,17 @@ func TestOldPayloadIsNeverReadAsACommit(t *testing.T) {
 		}
 	})
 	for range 2000 {
-		b, err := w.Claim(n)
+		b, err := w.Claim(n + 64) // what the record does not take is written too, as if it were the next
 		if err != nil {
 			t.Fatal(err)
 		}
+		if w.Seq() == 1 {
+			base = w.Position()
+		}
+		for j := n; j < len(b); j += 8 {
+			binary.LittleEndian.PutUint64(b[j:], 24|(w.Seq()+1)<<seqShift)
+		}
+		b = b[:n]
 		binary.LittleEndian.PutUint64(b, 1)
 		for j := 8; j < n; j += 8 {
 			later := w.Position() + HeaderSize + uint64(j) + 4096

@@ -83,8 +83,9 @@ func (tw *twin) claim(t *rapid.T, n int) ([]byte, bool) {
 
 // flushed notices when the ring flushed a batch by itself.
 func (tw *twin) flushed() {
-	if tw.w.held == 0 {
-		tw.visible = len(tw.records)
+	published := tw.w.hdr.Load64(hdrPublished)
+	for tw.visible < len(tw.records) && tw.records[tw.visible].pos < published {
+		tw.visible++
 	}
 }
 
