@@ -146,7 +146,9 @@ func ExampleReader_Wait() {
 	rd, _ := r.Reader(ring.ReaderOptions{})
 	defer rd.Close()
 
+	done := make(chan struct{})
 	go func() {
+		defer close(done)
 		b, _ := w.Claim(5)
 		copy(b, "hello")
 		_ = w.Commit(5)
@@ -159,6 +161,7 @@ func ExampleReader_Wait() {
 		}
 	}
 	fmt.Printf("%s\n", batch[0].Payload())
+	<-done
 	// Output: hello
 }
 

@@ -53,7 +53,7 @@ func TestOldPayloadIsNeverReadAsACommit(t *testing.T) {
 		}
 	})
 	for range 2000 {
-		b, err := w.Claim(n + 64) // what the record does not take is written too, as if it were the next
+		b, err := w.Claim(n + 64*int(w.Seq()%2)) // what the record does not take is written too, as if it were the next
 		if err != nil {
 			t.Fatal(err)
 		}
