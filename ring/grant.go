@@ -144,8 +144,9 @@ func (w *Writer) open(n uint64) {
 	head := w.Position()
 	w.rebase(head)
 	end := min(w.end(), head+max(windowSize, stride(n+HeaderSize)+wordSize))
-	w.edge = w.off + end - head - min(end-head, HeaderSize+wordSize+7)
-	clear(w.mem.Bytes(w.off, min(end-head, windowSize)))
+	cleared := min(end-head, windowSize) // edge tells by itself what was: the word after a larger record is wiped
+	w.edge = w.off + cleared - min(cleared, HeaderSize+wordSize+7)
+	clear(w.mem.Bytes(w.off, cleared))
 }
 
 // wipe zeroes what the claim lent and the record did not take, up from the commit word at next.

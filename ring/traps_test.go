@@ -78,6 +78,38 @@ func TestOldPayloadIsNeverReadAsACommit(t *testing.T) {
 	}
 }
 
+// TestOldPayloadBehindLargeRecords is the same for records at and beyond what a window clears.
+func TestOldPayloadBehindLargeRecords(t *testing.T) {
+	for n := windowSize - 48; n < windowSize+32; n++ {
+		r := bedRing(t, 1<<16, false)
+		w, rd := bedWriter(t, r), bedReader(t, r, ReaderOptions{})
+		var base uint64
+		next := stride(uint64(n) + HeaderSize)
+		batch := make([]Record, 4)
+		at(t, "committed", false, func() {
+			if err := rd.Release(rd.Peek(batch)); err != nil || rd.Seq() > w.Seq()+1 {
+				t.Fatalf("records of %d: number %d was never written (%v)", n, rd.Seq()-1, err)
+			}
+		})
+		for range 80 {
+			b, err := w.Claim(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w.Seq() == 1 {
+				base = w.Position()
+			}
+			for j := 0; j+8 <= n; j += 8 {
+				later := w.Position() + HeaderSize + uint64(j) + 1<<16
+				binary.LittleEndian.PutUint64(b[j:], 24|((later-base)/next+1)<<seqShift)
+			}
+			if err := w.Commit(n); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 // TestBatchAppearsWhole looks at every point on the way of a batch. Its first commit word is stored last: stored in order,
 // readers would get the first records while the caller may still abort or die.
 func TestBatchAppearsWhole(t *testing.T) {
