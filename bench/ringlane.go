@@ -80,13 +80,14 @@ func newRingPing(s laneSpec, seed uint64) (*ringPing, error) {
 
 func (l *ringPing) run(s *slice) error {
 	var batch [1]ring.Record
+	defer l.out.writer.Abort()
 	for more := true; more; {
 		l.seq++
-		t0 := s.clock.now()
 		buf, err := l.out.writer.Claim(len(l.msg))
 		if err != nil {
 			return err
 		}
+		t0 := s.clock.now()
 		move(buf, l.msg)
 		binary.LittleEndian.PutUint64(buf, l.seq)
 		if err := l.out.writer.Commit(len(l.msg)); err != nil {
@@ -177,11 +178,9 @@ func (l *ringPong) serve(t *turn) error {
 func move(dst, src []byte) {
 	switch {
 	case len(dst) == defaultSize && len(src) == defaultSize:
-		a := *(*[defaultSize]byte)(src)
-		*(*[defaultSize]byte)(dst) = a
+		*(*[defaultSize]byte)(dst) = *(*[defaultSize]byte)(src)
 	case len(dst) == payloadSize && len(src) == payloadSize:
-		a := *(*[payloadSize]byte)(src)
-		*(*[payloadSize]byte)(dst) = a
+		*(*[payloadSize]byte)(dst) = *(*[payloadSize]byte)(src)
 	default:
 		copy(dst, src)
 	}

@@ -30,7 +30,7 @@ func (r *Reader) odd(batch []Record, n int, pos, word uint64) int {
 	if n > 0 {
 		return n // the records before it first: they may belong to another epoch
 	}
-	for ; word != 0; word = r.mem.Load64(r.next & r.mask) {
+	for ; r.next == pos || !absent(word, r.seq); word = r.mem.Load64(r.next & r.mask) {
 		if word&flagControl == 0 && r.next != pos {
 			return r.Peek(batch)
 		}
@@ -45,7 +45,6 @@ func (r *Reader) odd(batch []Record, n int, pos, word uint64) int {
 			}
 		}
 	}
-	r.idle = true
 	return 0
 }
 
@@ -121,7 +120,7 @@ func (r *Reader) releaseSome(n int) error {
 func (r *Reader) fail(err error) {
 	r.err = err
 	r.mem, r.mask, r.hdr, r.slot = nothing, 0, nothing, nothing
-	r.gen, r.out, r.lossy = ^uint32(0), 0, false
+	r.gen, r.out, r.lossy, r.idle = ^uint32(0), 0, false, false
 }
 
 // Err says why Peek finds nothing any more: ErrClosed, ErrCorrupt, ErrEvicted; nil while the reader is good.
@@ -181,7 +180,7 @@ func (r *Reader) peekCopies(batch []Record) int {
 	from := pos
 	for n < len(batch) {
 		word := r.mem.Load64(pos & r.mask)
-		if word == 0 {
+		if absent(word, seq) {
 			break
 		}
 		size := word & sizeMask
@@ -213,7 +212,6 @@ func (r *Reader) peekCopies(batch []Record) int {
 	}
 	r.count, r.out = uint64(n), n
 	r.next, r.seq = pos, seq
-	r.idle = n == 0
 	return n
 }
 
@@ -275,7 +273,7 @@ func (r *Reader) Arm() (word *uint32, value uint32, ok bool) {
 	if check.On {
 		check.Point("armed")
 	}
-	if r.mem.Load64(r.next&r.mask) != 0 || r.lossy && !r.intact(r.next) {
+	if !absent(r.mem.Load64(r.next&r.mask), r.seq) || r.lossy && !r.intact(r.next) {
 		return nil, 0, false
 	}
 	return r.ring.cur.Word32(curParked), value, true

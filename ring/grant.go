@@ -31,6 +31,7 @@ type grants struct {
 	opened  uint64 // epoch of which the readers know from a record; below epoch until the first claim
 	marked  uint64 // position of the newest mark
 	marks   int    // how many marks were made
+	behind  bool   // a gating reader was a good part of a window behind at the last look: a stream
 	fulls   uint64 // ErrFull in a row
 	known   uint64 // gates seen before
 	life    [MaxReaders]uint32
@@ -144,19 +145,9 @@ func (w *Writer) open(n uint64) {
 	head := w.Position()
 	w.rebase(head)
 	end := min(w.end(), head+max(windowSize, stride(n+HeaderSize)+wordSize))
-	cleared := min(end-head, windowSize) // edge tells by itself what was: the word after a larger record is wiped
-	w.edge = w.off + cleared - min(cleared, HeaderSize+wordSize+7)
-	clear(w.mem.Bytes(w.off, cleared))
-}
-
-// wipe zeroes what the claim lent and the record did not take, up from the commit word at next.
-func (w *Writer) wipe(next uint64) {
-	w.mem.Store64(next, 0)
-	if end := stride(w.lent + HeaderSize); end > next {
-		clear(w.mem.Bytes(next, end-next))
-	}
-	if w.lent > w.edge {
-		w.edge = 0 // it went beyond what the window had cleared
+	w.edge = w.off + max(end-head-min(end-head, HeaderSize+wordSize+7), n)
+	if w.behind { // in a stream it pays to take all lines of the window from the readers at once
+		clear(w.mem.Bytes(w.off, end-head))
 	}
 }
 
@@ -218,7 +209,9 @@ func (w *Writer) grant(need uint64) bool {
 	}
 	// Full fence: limit is out before any overwriting, and before the gates are read.
 	sys.StoreFence()
-	w.granted = max(w.granted, min(w.limit, w.slowest()+w.capacity))
+	slowest := w.slowest()
+	w.behind = head-slowest >= windowSize/4
+	w.granted = max(w.granted, min(w.limit, slowest+w.capacity))
 	if head+need <= w.granted {
 		if check.On {
 			check.Point("granted")

@@ -79,7 +79,6 @@ const (
 	HeaderSize = 16
 
 	wordSize    = 8
-	lineSize    = 64 // of a cache line on the machines Pulse is tuned for
 	sizeMask    = 1<<28 - 1
 	flagControl = 1 << 30
 	flagMask    = 0xf << 28

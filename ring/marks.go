@@ -189,7 +189,7 @@ func (d *data) tail() (m mark, ok bool) {
 	m, ok = d.locate(published)
 	for ok && m.pos-published <= d.capacity {
 		word := d.mem.Load64(m.pos & d.mask)
-		if word == 0 || !d.plausible(m.pos, word, m.seq) {
+		if !d.plausible(m.pos, word, m.seq) {
 			break
 		}
 		m, _ = d.walk(m, m.pos+1)

@@ -18,7 +18,7 @@ type Reader struct {
 	next   uint64 // position of the next record to peek
 	seq    uint64 // its number
 	end    uint64 // the published position when it was last read
-	idle   bool   // the last Peek found nothing
+	idle   bool   // gating, and the last Peek found nothing and no stream: it waits
 	stream int    // Peeks that still look at the published position first
 	lossy  bool
 	out    int    // records peeked and not released
@@ -34,6 +34,37 @@ type Reader struct {
 //
 // 0 means that nothing is committed beyond what was peeked, or that the reader can go no further: Err tells.
 func (r *Reader) Peek(batch []Record) int {
+	if !r.idle {
+		return r.peek(batch)
+	}
+	// Waiting: this record and no other, since looking further would take lines the writer is about to fill.
+	off := r.next & r.mask
+	word := r.mem.Load64(off)
+	if absent(word, r.seq) {
+		if r.slot.Load32(slotGen) != r.gen {
+			r.evicted()
+		}
+		return 0
+	}
+	size := word & sizeMask
+	if word>>flagShift != uint64(uint32(r.seq))<<4 || size-(HeaderSize+1) > r.largest-(HeaderSize+1) ||
+		off+size > r.span || len(batch) == 0 {
+		return r.peek(batch)
+	}
+	batch[0] = r.mem.Bytes(off, size)
+	r.idle = false
+	r.next += stride(size)
+	r.seq++
+	r.count = 1
+	r.out++
+	if check.On {
+		check.Point("peek")
+	}
+	return 1
+}
+
+// peek is Peek of a reader that is not waiting, or not for a plain record.
+func (r *Reader) peek(batch []Record) int {
 	if r.lossy {
 		return r.peekCopies(batch)
 	}
@@ -41,18 +72,17 @@ func (r *Reader) Peek(batch []Record) int {
 	if pos >= until && r.stream > 0 {
 		until = r.await(pos)
 	}
-	word := r.mem.Load64(pos & r.mask)
-	if word == 0 {
+	off := pos & r.mask
+	word := r.mem.Load64(off)
+	if absent(word, r.seq) {
+		if pos < until {
+			return r.odd(batch, 0, pos, word)
+		}
 		return r.nothing()
 	}
 	if pos >= until {
-		until = pos + 1 // this one: looking further would take lines the writer is about to fill
-		if !r.idle {
-			until = pos + r.capacity // the zero after the last commit ends the batch
-		}
+		until = pos + r.capacity // what is no commit word ends the batch
 	}
-	r.idle = false
-	off := pos & r.mask
 	end, tag, n := off+until-pos, uint64(uint32(r.seq))<<4, 0
 	for n < len(batch) {
 		size := word & sizeMask
@@ -66,7 +96,7 @@ func (r *Reader) Peek(batch []Record) int {
 		if off >= end {
 			break
 		}
-		if word = r.mem.Load64(off); word == 0 {
+		if word = r.mem.Load64(off); word>>seqShift != tag>>4 {
 			break
 		}
 	}
@@ -101,7 +131,7 @@ func (r *Reader) await(pos uint64) uint64 {
 
 // nothing is what Peek returns when no record is committed at next.
 func (r *Reader) nothing() int {
-	r.idle = true
+	r.idle = r.stream == 0 && r.err == nil
 	if r.slot.Load32(slotGen) != r.gen {
 		r.evicted()
 	}
@@ -112,6 +142,7 @@ func (r *Reader) nothing() int {
 // them and the writer may overwrite them. It answers ErrReleased when n is more than were peeked, and ErrEvicted when
 // the writer went on without this reader: what was peeked is then to be discarded.
 func (r *Reader) Release(n int) error {
+	sys.LoadFence() // what was read of the records was read before the generation is
 	if n != r.out || r.slot.Load32(slotGen) != r.gen {
 		return r.releaseSome(n)
 	}

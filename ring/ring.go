@@ -37,9 +37,13 @@ type data struct {
 	mask     uint64  // capacity − 1
 	hdr      sys.Mem
 	capacity uint64
-	largest  uint64 // no record is larger
+	largest  uint64 // no record is larger, nor a pad before one
 	span     uint64 // bytes that can be read in a row from mem: 2 × capacity when mapped twice
 }
+
+// absent reports whether word is no commit word of record seq: nothing is committed there yet. Whatever else lies there,
+// left by a former lap, is not taken for a commit: the writer sees to it that its upper half is another.
+func absent(word, seq uint64) bool { return word == 0 || word>>seqShift != uint64(uint32(seq)) }
 
 func view(mem, hdr sys.Mem, capacity uint64, single bool) data {
 	span := 2 * capacity

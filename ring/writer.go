@@ -7,14 +7,16 @@ import (
 
 // Writer appends records to a ring. It belongs to one goroutine at a time. The zero Writer is not valid.
 //
-// The order of stores is the whole protocol. The commit word after the record is zeroed before the record's own commit
-// word is stored, so that bytes of a former lap are never read as a commit. A batch holds its first commit word back
-// until Flush: the words behind it are in place but nobody gets past the zero. The published position is stored after
-// the words it covers; single commits store it only once per window, since a reader that waits looks at the commit word
-// and one that has fallen behind has enough to read.
+// The order of stores is the whole protocol. A commit word carries the record's number, and a reader takes nothing else
+// for a commit. Bytes of a former lap can say anything, though: so before a record's commit word is stored, the place of
+// the next one is looked at, and zeroed if it happens to carry the next number. To look costs less than to zero always,
+// since the line need not be taken from the reader that had it last. A batch holds its first commit word back until
+// Flush: the words behind it are in place but nobody gets past the first. The published position is stored after the
+// words it covers; single commits store it only once per window, since a reader that waits looks at the commit word and
+// one that has fallen behind has enough to read.
 //
 // A window is the short run of bytes that Claim may lend from without looking at anything else. At its end the slow half
-// (grant.go) publishes, prefetches and, once per eighth of the ring, looks at the readers.
+// (grant.go) publishes and, once per eighth of the ring, looks at the readers.
 type Writer struct {
 	grants        // the slow half, and the view of the data
 	off    uint64 // where the next record lies in mem
@@ -35,7 +37,7 @@ type Writer struct {
 //
 // It answers ErrFull when a gating reader is in the way, ErrTooLarge, ErrEmpty, ErrFenced or ErrClosed.
 func (w *Writer) Claim(n int) ([]byte, error) {
-	if n > int(w.edge-w.off) || n <= 0 || int(w.lent-w.off) > 0 {
+	if n > int(w.edge-w.off) || n <= 0 {
 		return w.ask(n)
 	}
 	w.lent = w.off + uint64(n)
@@ -55,23 +57,23 @@ func (w *Writer) Commit(n int) error {
 	}
 	off, size := w.off, uint64(n)+HeaderSize
 	next := off + stride(size)
-	if w.lent != off+uint64(n) || w.lent > w.edge {
-		w.wipe(next)
+	word := size | w.seq<<seqShift
+	w.seq++
+	if w.mem.Load64(next)>>seqShift == uint64(uint32(w.seq)) {
+		w.mem.Store64(next, 0)
+	}
+	if check.On {
+		check.Point("zeroed")
 	}
 	w.off = next // past lent: the claim is used up
 	w.mem.Store64(off+8, w.stamp)
 	if check.On {
-		check.Point("zeroed")
-	}
-	w.mem.Store64(off+8, w.stamp)
-	if check.On {
 		check.Point("prepared")
 	}
-	w.mem.Store64(off, size|w.seq<<seqShift)
+	w.mem.Store64(off, word)
 	if check.On {
 		check.Point("committed")
 	}
-	w.seq++
 	if w.cur.Load32(curParked)&1|w.fenced != 0 {
 		w.wake()
 	}
@@ -92,13 +94,13 @@ func (w *Writer) Stage(n int) error {
 func (w *Writer) append(n int) {
 	off, size := w.off, uint64(n)+HeaderSize
 	next := off + stride(size)
-	if w.lent != off+uint64(n) || w.lent > w.edge {
-		w.wipe(next)
+	word := size | w.seq<<seqShift
+	w.seq++
+	if w.mem.Load64(next)>>seqShift == uint64(uint32(w.seq)) {
+		w.mem.Store64(next, 0)
 	}
 	w.off = next
 	w.mem.Store64(off+8, w.stamp)
-	word := size | w.seq<<seqShift
-	w.seq++
 	if w.held == 0 {
 		w.held, w.first = word, off
 		return
@@ -170,7 +172,7 @@ func (w *Writer) CommitBatch(k int) error {
 	}
 	w.off = end
 	w.seq += uint64(k)
-	w.batch, w.edge = 0, 0
+	w.batch = 0
 	w.Flush()
 	return nil
 }
@@ -205,9 +207,9 @@ func (b *Batch) At(i int) []byte {
 }
 
 // Abort gives the claim back. Nothing was visible of it.
-func (w *Writer) Abort() { w.lent, w.batch, w.edge = w.off, 0, 0 }
+func (w *Writer) Abort() { w.lent, w.batch = w.off, 0 }
 
-// SetStamp lends the stamp of all records committed or staged from now on: any number, by custom the nanoseconds of the
+// SetStamp lends the stamp of all records committed or staged from now on, and of all batches claimed from now on: any number, by custom the nanoseconds of the
 // monotonic clock at which the message was meant to be sent; 0 means none.
 func (w *Writer) SetStamp(stamp uint64) { w.stamp = stamp }
 
