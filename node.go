@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -67,7 +68,7 @@ func (n *Node) Publisher(channel string) (*Publisher, error) {
 		return nil, fmt.Errorf("transport: channel %q: %w", channel, err)
 	}
 	p := &Publisher{Writer: w, ring: r, source: r.Info().Instance, shared: n.config.Dir != ""}
-	n.pubs = append(n.pubs, p)
+	n.pubs = append(slices.DeleteFunc(n.pubs, func(p *Publisher) bool { return p.closed.Load() }), p)
 	for _, s := range n.subs {
 		if s.channel == channel {
 			_ = n.refresh(s) // Subscriber.Err has it
@@ -144,6 +145,7 @@ func (n *Node) look(ctx context.Context) {
 		case <-tick.C:
 		}
 		n.mu.Lock()
+		n.subs = slices.DeleteFunc(n.subs, func(s *Subscriber) bool { return s.isClosed() })
 		for _, s := range n.subs {
 			_ = n.refresh(s) // Subscriber.Err has it
 		}

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+	"sync/atomic"
 
 	"github.com/alphapulse/transport/ring"
 )
@@ -13,6 +14,7 @@ type Publisher struct {
 	ring   *ring.Ring
 	source uint64
 	shared bool // the ring has a path
+	closed atomic.Bool
 }
 
 // Send publishes a copy of msg. It answers ring.ErrFull, ring.ErrTooLarge or ring.ErrEmpty, and then msg was not sent.
@@ -30,6 +32,7 @@ func (p *Publisher) Source() uint64 { return p.source }
 
 // Close publishes what is staged and gives the ring up; a publisher of the same Source may take it over.
 func (p *Publisher) Close() error {
+	p.closed.Store(true)
 	err := p.Writer.Close()
 	if p.shared {
 		return errors.Join(err, p.ring.Close())

@@ -283,6 +283,12 @@ func (s *Subscriber) Close() error {
 	return errors.Join(faults...)
 }
 
+func (r *roster) isClosed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed
+}
+
 func (f *feed) close() error {
 	err := f.reader.Close()
 	if f.path != "" {
