@@ -1,6 +1,7 @@
 # An index: every target is one line that says what it runs. Scripts do the work.
 ARGS ?=
 W ?=
+COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
 
 .PHONY: help build demo test race fuzz bench tidy proof numa-test nix-check vendor-hash vuln cross clean
 .DEFAULT_GOAL := help
@@ -9,7 +10,7 @@ help: ## these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 build: ## the program, bin/pulse
-	@scripts/setup.sh go && CGO_ENABLED=0 go build -trimpath -o bin/pulse ./cmd/pulse
+	@scripts/setup.sh go && CGO_ENABLED=0 go build -trimpath -ldflags '-X github.com/alphapulse/transport/bench.Commit=$(COMMIT)' -o bin/pulse ./cmd/pulse
 
 demo: build ## real trades through three processes, with a report (ARGS="--for 30s")
 	@bin/pulse demo $(ARGS)

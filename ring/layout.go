@@ -71,9 +71,10 @@ const _ = uint(slotSize - slotName - maxName)
 //	8  stamp u64
 //	16 payload, padded to 8
 //
-// size counts header and payload, so a commit word is never 0, and 0 means: not committed. A control record carries no
-// message and has no seq of its own; its stamp field holds its kind. A pad fills the end of a single mapping and may
-// consist of the commit word alone: its size then says 8, and every control record of another size has a stamp.
+// size counts header and payload, so a commit word is never 0. A word of 0, or one with another number than the reader
+// waits for, means: not committed. A control record carries no message and has no seq of its own; its stamp field holds
+// its kind. A pad fills the end of a single mapping and may consist of the commit word alone: its size then says 8, and
+// every control record of another size has a stamp.
 const (
 	// HeaderSize is the number of bytes before a record's payload.
 	HeaderSize = 16

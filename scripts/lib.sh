@@ -79,7 +79,7 @@ closing() {
 count() { cat "$logs"/*.log 2>/dev/null | grep -cE "$1" || true; }
 
 # fuzz DIR TARGET: one fuzz target for PULSE_FUZZ; a crasher is left in the package's testdata/fuzz.
-fuzz() { go test -vet=off -run '^$' -fuzz "^$2\$" -fuzztime "$PULSE_FUZZ" -v "./$1"; }
+fuzz() { go test -vet=off -run '^$' -fuzz "^$2\$" -fuzztime "$PULSE_FUZZ" -fuzzminimizetime 10x -v "./$1"; }
 
 # fuzz_all takes every fuzz function of the module as a step of its own.
 fuzz_all() {

@@ -10,7 +10,7 @@ proof() {
   local held=0
   echo "proof of $(git describe --always --dirty 2>/dev/null || echo 'a tree without git'), $(go env GOVERSION), $(uname -srm), $(nproc) cpus"
   scripts/test.sh || held=1
-  CGO_ENABLED=0 go build -trimpath -o bin/pulse ./cmd/pulse || return
+  make -s build || return
   for workload in $(bin/pulse bench --list | awk 'NF { print $1 }'); do
     printf '\n== bench %s\n' "$workload"
     bin/pulse bench "$workload" || held=1

@@ -29,7 +29,7 @@ tests() { go test -vet=off -count=1 -timeout "$test_timeout" -v "$@" ./...; }
 race() { CGO_ENABLED=1 tests -race; }
 
 demo() {
-  go build -o bin/pulse ./cmd/pulse && bin/pulse demo --for 3s --json
+  make -s build && bin/pulse demo --for 3s --json
 }
 
 step "gofmt" formatted
