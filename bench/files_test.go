@@ -42,7 +42,7 @@ func TestFilesSayWhatTheReportSays(t *testing.T) {
 		}
 		return text
 	}
-	if len(paths) != 3+6 { // json html hlog; unix 48B line 64B and both processors' stalls
+	if len(paths) != 3+8 { // json html hlog; unix slots 48B line 64B slots-64B and both processors' stalls
 		t.Errorf("wrote %v", paths)
 	}
 	var back Report

@@ -16,7 +16,7 @@ import (
 // Kinds of lanes.
 const (
 	kindLine    = "line"    // two words, each on a line of its own
-	kindSlots   = "slots"   // hand-written ring of fixed slots
+	kindSlots   = "slots"   // hand-written rings of fixed slots
 	kindRing    = "ring"    // package ring
 	kindUnix    = "unix"    // stream socket
 	kindChannel = "channel" // Go channel; both ends in this process
@@ -205,6 +205,9 @@ func areaOf(s laneSpec) uint64 {
 	case kindLine:
 		return lineArea
 	case kindSlots:
+		if s.Pattern == patternPingPong {
+			return pongArea(s.Size)
+		}
 		return slotsArea
 	}
 	return 0
@@ -226,6 +229,9 @@ func openNear(s laneSpec, b board, seed uint64) (near, error) {
 	case kindLine:
 		return newLineNear(s, b), nil
 	case kindSlots:
+		if s.Pattern == patternPingPong {
+			return newPongSlotsNear(s, b, seed), nil
+		}
 		return newSlotsNear(s, b, seed)
 	case kindRing:
 		if s.Pattern == patternPingPong {
@@ -248,6 +254,9 @@ func openFar(s laneSpec, b board) (far, error) {
 	case kindLine:
 		return newLineFar(s, b), nil
 	case kindSlots:
+		if s.Pattern == patternPingPong {
+			return newPongSlotsFar(s, b), nil
+		}
 		return newSlotsFar(s, b), nil
 	case kindRing:
 		if s.Pattern == patternPingPong {

@@ -83,6 +83,9 @@ func TestNearSideNeverWaitsForever(t *testing.T) {
 		if err := slots.run(alone(c.gone)); !errors.Is(err, c.want) {
 			t.Errorf("slots: %v instead of %v", err, c.want)
 		}
+		if err := newPongSlotsNear(spec, b, 1).run(alone(c.gone)); !errors.Is(err, c.want) {
+			t.Errorf("ping-pong slots: %v instead of %v", err, c.want)
+		}
 		if err := newLineNear(spec, b).run(alone(c.gone)); !errors.Is(err, c.want) {
 			t.Errorf("line: %v instead of %v", err, c.want)
 		}
@@ -106,7 +109,10 @@ func TestNearSideNeverWaitsForever(t *testing.T) {
 }
 
 func TestAreasOfTheBoardDoNotOverlap(t *testing.T) {
-	specs := []laneSpec{{Kind: kindLine}, {Kind: kindSlots}, {Kind: kindRing}, {Kind: kindSlots}, {Kind: kindStall}}
+	specs := []laneSpec{
+		{Kind: kindLine}, {Kind: kindSlots}, {Kind: kindRing}, {Kind: kindSlots, Pattern: patternPingPong, Size: maxSize}, {Kind: kindSlots},
+		{Kind: kindStall},
+	}
 	size := uint64(place(specs))
 	end := uint64(boardAreas)
 	for _, s := range specs {

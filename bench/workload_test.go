@@ -22,6 +22,8 @@ var contract = map[string][]string{
 		"baselines.line.p50_ns", "baselines.unix.p50_ns", "baselines.unix.max_ns",
 		"ratio.line.p50.median", "ratio.line.p50.lo", "ratio.line.p50.hi", "ratio.line.p99.median", "ratio.line.per_sec.median",
 		"ratio.unix.p50.median", "variants.64B.subject.p50_ns", "variants.64B.ratio.line.p50.median",
+		"baselines.slots.p50_ns", "ratio.slots.p50.median", "ratio.slots.p99.hi", "baselines.slots-64B.p50_ns",
+		"variants.64B.ratio.slots-64B.p50.median",
 	},
 	"ring/throughput": {
 		"subject.per_sec", "baselines.slots.per_sec", "baselines.slots-each.per_sec", "baselines.channel.per_sec",

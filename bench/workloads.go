@@ -7,8 +7,9 @@ import (
 )
 
 // PingPong sends one message there and one back, closed loop: how far apart the two sides are. The subject carries Setup.Size bytes (48
-// fill one cache line together with the record's header), the variant "64B" 64. Baselines: "line", the bare cache-line ping-pong, and
-// "unix", a blocking stream socket with the same payload.
+// fill one cache line together with the record's header), the variant "64B" 64 (two lines). Baselines: "line", the bare cache-line
+// ping-pong; "slots", a pair of hand-written rings with the same payload, and "slots-64B" with the variant's; "unix", a blocking stream
+// socket with the same payload.
 type PingPong struct{ Setup Setup }
 
 // Throughput streams 64-byte messages as fast as they go, published 32 at a time, and in the variant "each" one by one. Baselines:
@@ -16,8 +17,10 @@ type PingPong struct{ Setup Setup }
 // buffered Go channel.
 type Throughput struct{ Setup Setup }
 
-// FanOut streams 64-byte messages, published 32 at a time, to 1, 2, 4 and 8 gating readers that share the far thread. The subject is
-// 4 readers, the baseline "one" a single reader; each reader sees every message.
+// FanOut streams 64-byte messages, published 32 at a time, to 1, 2, 4 and 8 gating readers. The subject is 4 readers, the baseline
+// "one" a single reader. One thread on the far side carries all readers of a lane, in turns, so its work grows with their number: this is
+// the cost of a reader, not of a processor per reader. The rate counts messages that every reader has received, each once however many
+// readers there are; a run in which a reader misses a message fails.
 type FanOut struct{ Setup Setup }
 
 // OneWay sends Setup.Rate messages a second at instants fixed beforehand and measures from the intended instant to the reader. The
@@ -77,17 +80,21 @@ func (w PingPong) Run(ctx context.Context) (*Report, error) {
 	}
 	subject := fmt.Sprintf("%dB", s.Size)
 	p := plan{
-		name: "ring/pingpong", subject: subject, against: []string{"line", "unix"},
+		name: "ring/pingpong", subject: subject, against: []string{"line", "slots", "unix"},
 		lanes: []laneSpec{
 			{Name: "unix", Kind: kindUnix, Pattern: patternPingPong, Size: s.Size},
+			{Name: "slots", Kind: kindSlots, Pattern: patternPingPong, Size: s.Size},
 			{Name: subject, Kind: kindRing, Pattern: patternPingPong, Size: s.Size},
 			{Name: "line", Kind: kindLine, Pattern: patternPingPong},
 		},
 	}
 	if s.Size != pongSize {
 		other := fmt.Sprintf("%dB", pongSize)
-		p.lanes = append(p.lanes, laneSpec{Name: other, Kind: kindRing, Pattern: patternPingPong, Size: pongSize})
-		p.variants = map[string]variant{other: {other, []string{"line"}}}
+		bare := "slots-" + other
+		p.lanes = append(p.lanes,
+			laneSpec{Name: other, Kind: kindRing, Pattern: patternPingPong, Size: pongSize},
+			laneSpec{Name: bare, Kind: kindSlots, Pattern: patternPingPong, Size: pongSize})
+		p.variants = map[string]variant{other: {other, []string{"line", bare}}}
 	}
 	return run(ctx, s, p)
 }
