@@ -27,7 +27,7 @@
             version = "0-unstable-${self.lastModifiedDate or "19700101"}";
             src = self;
             # Computed, never guessed: scripts/vendor-hash.sh compares it, make tidy rewrites it.
-            vendorHash = "sha256-0TrIX9o/W2erF9JayBzkLg3E6SCMQ3+NTgnFw5CqAKI=";
+            vendorHash = "sha256-RzFzlve7H+R1NkjddjMniXvgpyW9BcYyxmmqjBgNeWo=";
             subPackages = [ "cmd/pulse" ];
             env.CGO_ENABLED = 0;
             ldflags = [ "-s" ];
