@@ -83,6 +83,7 @@ type Error struct {
 	Bytes  int64 // how many bytes a Stream skipped; 0 when a whole message was delimited
 }
 
+// Error names the kind and the place, and how much was skipped: "tlv: bad_magic at byte 0, skipped 5".
 func (e *Error) Error() string {
 	s := "tlv: " + e.Kind.String() + " at byte " + strconv.FormatInt(e.Offset, 10)
 	if e.Bytes > 0 {
