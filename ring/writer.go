@@ -222,5 +222,8 @@ func (w *Writer) Position() uint64 { return w.base + w.off - w.based }
 // Epoch returns the epoch of this writer: later writers of a ring have higher ones.
 func (w *Writer) Epoch() uint64 { return w.epoch }
 
+// Capacity returns the size of the ring in bytes.
+func (w *Writer) Capacity() int { return int(w.capacity) }
+
 // MaxPayload returns the largest n that Claim takes, in bytes.
 func (w *Writer) MaxPayload() int { return w.room }

@@ -20,7 +20,7 @@ type room struct {
 const roomEvery = 1_000_000
 
 func newRoom(pub *transport.Publisher) room {
-	return room{pub: pub, capacity: 8 * (uint64(pub.MaxPayload()) + 64)}
+	return room{pub: pub, capacity: uint64(pub.Capacity())}
 }
 
 // has reports whether n bytes may be written now.

@@ -242,7 +242,7 @@ func (s *stage) strategy(ctx context.Context) error {
 	if err := s.recover(ctx, w); err != nil {
 		return err
 	}
-	return s.run(ctx, w, numa.Idle{Nap: strategyNap}, sub, func() { w.draining = true })
+	return s.run(ctx, w, numa.Idle{Nap: strategyNap}, sub, w.drain)
 }
 
 // recover lets w read back what it said last in a former life, through a node that is there for nothing else.

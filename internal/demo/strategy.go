@@ -97,6 +97,9 @@ func (s *strategy) Do() (int, error) {
 	return n, err
 }
 
+// drain makes Do end with errDone once all trades are answered. It looks anew whether somebody listens.
+func (s *strategy) drain() { s.draining, s.room.looked = true, 0 }
+
 // take answers one trade.
 func (s *strategy) take(f seal.Frame) {
 	l, err := s.trades.lane(f.Source, f.Seq)
