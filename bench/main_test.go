@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -18,6 +19,8 @@ const (
 	peerStopped = "bench-peer-stopped"
 	peerBabbles = "bench-peer-babbles"
 	peerMute    = "bench-peer-mute"
+
+	nearHeld = "bench-near-held" // a near side that opens its directory in the one named and waits
 )
 
 func TestMain(m *testing.M) {
@@ -37,6 +40,8 @@ func TestMain(m *testing.M) {
 		fmt.Println("hello")
 	case peerMute:
 		_, err = io.Copy(io.Discard, os.Stdin)
+	case nearHeld:
+		err = holdScratch(os.Args[2], os.Stdin, os.Stdout)
 	default:
 		goleak.VerifyTestMain(m)
 		return
@@ -45,6 +50,24 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(3)
 	}
+}
+
+// holdScratch opens a run's directory, leaves a file in it, says so, and keeps it until in ends.
+func holdScratch(parent string, in io.Reader, out io.Writer) error {
+	s, err := openScratch(parent)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(s.dir, "lane0"), make([]byte, 4096), 0o600); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(out, s.dir); err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, in); err != nil {
+		return err
+	}
+	return s.close()
 }
 
 // fuse passes orders on and sends its own process a signal soon after the third slice was ordered.

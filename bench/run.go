@@ -63,9 +63,9 @@ type engine struct {
 
 // run measures p under s.
 func run(ctx context.Context, s Setup, p plan) (*Report, error) {
-	dir, err := os.MkdirTemp(scratch(s.Dir), "pulse-bench-")
+	files, err := openScratch(scratchParent(s.Dir))
 	if err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
+		return nil, err
 	}
 	r := &Report{
 		Workload: p.name, Host: readHost(), Commit: commitOf(), Seed: s.Seed, Processes: 2, SliceNS: int64(s.Slice),
@@ -79,20 +79,8 @@ func run(ctx context.Context, s Setup, p plan) (*Report, error) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
 	}
 	r.Host.MaxProcs = runtime.GOMAXPROCS(0)
-	err = measure(ctx, s, p, dir, r)
-	return r, errors.Join(err, os.RemoveAll(dir))
-}
-
-// scratch returns where ring files live: memory, where there is a file system for it.
-func scratch(dir string) string {
-	const shm = "/dev/shm"
-	if dir != "" {
-		return dir
-	}
-	if st, err := os.Stat(shm); err == nil && st.IsDir() {
-		return shm
-	}
-	return os.TempDir()
+	err = measure(ctx, s, p, files.dir, r)
+	return r, errors.Join(err, files.close())
 }
 
 // measure opens both sides, runs the rounds on a pinned thread, and fills the report.

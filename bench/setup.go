@@ -27,7 +27,7 @@ type Setup struct {
 	Seed      uint64        // payload bytes and the order of lanes in a round; 0 takes one from the clock
 	CPUs      []int         // the near side's processor, then the far side's; nil is the first two it may use
 	InProcess bool          // the far side is a thread of this process instead of a process of its own
-	Dir       string        // where ring files live while measured; "" is /dev/shm where there is one
+	Dir       string        // where the run makes its directory of ring files; "" is /dev/shm where there is one
 	Slice     time.Duration // the measured part of a slice; 0 is 25 ms
 
 	// Peer is the command that ends up in [ServePeer]; nil is this program with the argument "bench-peer".
