@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p report
-export PULSE_SCALE=1 PULSE_FUZZ=${PULSE_FUZZ:-60s} PULSE_TIMEOUT=${PULSE_TIMEOUT:-60m}
+export PULSE_SCALE=1 PULSE_RACE_SCALE=20 PULSE_FUZZ=${PULSE_FUZZ:-60s} PULSE_TIMEOUT=${PULSE_TIMEOUT:-60m}
 
 proof() {
   local held=0

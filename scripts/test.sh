@@ -2,6 +2,7 @@
 # Every check of the project, one after the other; goes on after a failure and ends with a table and the counts.
 #
 #   PULSE_SCALE    divides the counts of storms and crash tests (default 20; 1 runs them whole)
+#   PULSE_RACE_SCALE  the same under the race detector, which is an order of magnitude slower (default PULSE_SCALE)
 #   PULSE_FUZZ     how long each fuzz target runs (default 3s)
 #   PULSE_REQUIRE  all: what would be skipped for want of root or a tool fails instead
 set -euo pipefail
@@ -26,7 +27,7 @@ cross() { GOOS=darwin go vet ./... && GOARCH=arm64 go build ./... && GOARCH=arm6
 # tests FLAGS...: the unit tests. vet ran once for all of them, and a cached pass proves nothing about this machine.
 tests() { go test -vet=off -count=1 -timeout "$test_timeout" -v "$@" ./...; }
 
-race() { CGO_ENABLED=1 tests -race; }
+race() { CGO_ENABLED=1 PULSE_SCALE=${PULSE_RACE_SCALE:-$PULSE_SCALE} tests -race; }
 
 demo() {
   make -s build && bin/pulse demo --for 3s --json
