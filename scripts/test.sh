@@ -49,5 +49,9 @@ if command -v nix >/dev/null 2>&1; then
 else
   skip "nix" "no nix command here (scripts/setup.sh nix)"
 fi
+if [ "${PULSE_REQUIRE:-}" = all ] || [ "$PULSE_SCALE" = 1 ]; then
+  scripts/setup.sh numa || true
+  step "two memory nodes, emulated" scripts/numa-guest.sh
+fi
 
 closing
