@@ -251,7 +251,7 @@ func (l *ringSource) sendBatches(s *slice, n int) error {
 }
 
 // claimBatch waits until at least one message fits.
-func (l *ringSource) claimBatch(s *slice, k int) (ring.Batch, error) {
+func (l *ringSource) claimBatch(s *slice, k int) (*ring.Batch, error) {
 	for spins := 1; ; spins++ {
 		b, err := l.writer.ClaimBatch(len(l.msg), k)
 		if err == nil || !errors.Is(err, ring.ErrFull) {
@@ -260,7 +260,7 @@ func (l *ringSource) claimBatch(s *slice, k int) (ring.Batch, error) {
 		sys.Pause()
 		if spins%lookEvery == 0 {
 			if err := s.look(); err != nil {
-				return b, err
+				return nil, err
 			}
 		}
 	}

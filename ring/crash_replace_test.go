@@ -149,7 +149,7 @@ func (s *storm) one(publish func(int) error) error {
 }
 
 func (s *storm) many() error {
-	var batch Batch
+	var batch *Batch
 	n, most := crashLeast+s.rng.IntN(300), 1+s.rng.IntN(8)
 	_, err := s.untilRoom(func() (_ int, err error) {
 		batch, err = s.w.ClaimBatch(n, most)

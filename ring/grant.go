@@ -320,20 +320,18 @@ func (w *Writer) refuseBatch(k int) error {
 	switch {
 	case w.broken != nil:
 		return w.broken
-	case w.batch == 0 || w.lent != w.off:
+	case w.batch.len == 0:
 		return ErrNoClaim
 	case k <= 0:
 		return fmt.Errorf("%w: commit of %d records", ErrEmpty, k)
-	case k > w.batch:
-		return fmt.Errorf("%w: commit of %d records, claimed %d", ErrTooLarge, k, w.batch)
 	default:
-		return fmt.Errorf("%w: commit of %d records that were not all asked for", ErrNoClaim, k)
+		return fmt.Errorf("%w: commit of %d records, claimed %d", ErrTooLarge, k, w.batch.len)
 	}
 }
 
 // stop makes every later call answer err, and drops what was staged: a fenced writer publishes nothing more.
 func (w *Writer) stop(err error) error {
-	w.broken, w.edge, w.lent, w.batch, w.held = err, 0, 0, 0, 0
+	w.broken, w.edge, w.lent, w.batch.len, w.held = err, 0, 0, 0, 0
 	return err
 }
 

@@ -26,8 +26,7 @@ type Writer struct {
 	stamp  uint64
 	held   uint64 // commit word held back by the open batch; 0: no batch
 	first  uint64 // where it belongs in mem
-	batch  int    // records lent by the last ClaimBatch
-	each   int    // the size of each in bytes
+	batch  Batch  // lent by the last ClaimBatch
 	cur    sys.Mem
 	fenced uint32 // 1 where readers cannot make this side pass a fence
 }
@@ -135,52 +134,54 @@ func (w *Writer) Flush() {
 
 // ClaimBatch lends room for up to k records of n bytes each: as many as there are room for, at least one. What holds for
 // Claim holds for each.
-func (w *Writer) ClaimBatch(n, k int) (Batch, error) {
+func (w *Writer) ClaimBatch(n, k int) (*Batch, error) {
 	k, err := w.askBatch(n, k)
 	if err != nil {
-		return Batch{}, err
+		return nil, err
 	}
 	size := uint64(n) + HeaderSize
-	w.batch, w.each, w.lent = k, n, w.off
-	return Batch{mem: w.mem.At(w.off), size: uint64(n), stride: stride(size), word: size | w.seq<<seqShift, stamp: w.stamp, len: k}, nil
+	w.batch = Batch{mem: w.mem.At(w.off), size: uint64(n), stride: stride(size), word: size | w.seq<<seqShift, stamp: w.stamp, len: k}
+	w.lent, w.edge = w.off, 0 // Commit finds no claim, and Claim comes by to end this one
+	return &w.batch, nil
 }
 
 // CommitBatch publishes the first k records of the last ClaimBatch, each with all its bytes, and with them whatever was
-// staged before. Each of them must have been asked for with At. It answers ErrNoClaim or ErrTooLarge, and then nothing
-// has changed.
+// staged before. A record that was not asked for with At carries whatever an earlier lap left. It answers ErrNoClaim,
+// ErrEmpty or ErrTooLarge, and then nothing has changed.
 func (w *Writer) CommitBatch(k int) error {
-	if uint(k-1) >= uint(w.batch) || w.lent != w.off {
+	b := &w.batch
+	if uint(k-1) >= uint(b.len) {
 		return w.refuseBatch(k)
 	}
-	size := uint64(w.each) + HeaderSize
-	next, word := stride(size), size|w.seq<<seqShift
-	end := w.off + uint64(k)*next
-	for off, v := w.off+next, word; off < end; off += next {
-		if v += 1 << seqShift; w.mem.Load64(off) != v {
-			return w.refuseBatch(k)
+	end := w.off + uint64(k)*b.stride
+	for off, word := w.off+b.stride, b.word; off < end; off += b.stride {
+		if word += 1 << seqShift; w.mem.Load64(off) != word { // not asked for
+			w.mem.Store64(off+8, b.stamp)
+			w.mem.Store64(off, word)
 		}
 	}
 	w.mem.Store64(end, 0)
 	if check.On {
 		check.Point("prepared")
 	}
+	w.mem.Store64(w.off+8, b.stamp)
 	if w.held == 0 {
-		w.mem.Store64(w.off+8, w.stamp)
-		w.held, w.first = word, w.off
+		w.held, w.first = b.word, w.off
 	} else {
-		w.mem.Store64(w.off, word)
+		w.mem.Store64(w.off, b.word)
 	}
 	w.off = end
 	w.seq += uint64(k)
-	w.batch = 0
+	b.len = 0
 	w.Flush()
 	return nil
 }
 
-// Batch is room for records of one size, lent by ClaimBatch. It is valid until the next call of its Writer.
+// Batch is room for records of one size, lent by ClaimBatch. A Writer has one: it is empty once it is committed or
+// aborted, once another claim has taken its place, and when the Writer is closed. The zero Batch is empty.
 type Batch struct {
-	mem    sys.Mem
-	size   uint64 // of a payload
+	mem    sys.Mem // the first record
+	size   uint64  // of a payload
 	stride uint64
 	word   uint64 // commit word of the first record
 	stamp  uint64
@@ -207,10 +208,10 @@ func (b *Batch) At(i int) []byte {
 }
 
 // Abort gives the claim back. Nothing was visible of it.
-func (w *Writer) Abort() { w.lent, w.batch = w.off, 0 }
+func (w *Writer) Abort() { w.lent, w.batch.len = w.off, 0 }
 
-// SetStamp lends the stamp of all records committed or staged from now on, and of all batches claimed from now on: any number, by custom the nanoseconds of the
-// monotonic clock at which the message was meant to be sent; 0 means none.
+// SetStamp lends the stamp of all records committed or staged, and of all batches claimed, from now on: any number, by
+// custom the nanoseconds of the monotonic clock at which the message was meant to be sent; 0 means none.
 func (w *Writer) SetStamp(stamp uint64) { w.stamp = stamp }
 
 // Seq returns the sequence number of the next record. A ring's first record is 1.
