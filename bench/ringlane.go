@@ -239,13 +239,14 @@ func (l *ringSource) sendBatches(s *slice, n int) error {
 		if err != nil {
 			return err
 		}
-		for i := range b.Len() {
+		k := b.Len()
+		for i := range k {
 			l.fill(b.At(i))
 		}
-		if err := l.writer.CommitBatch(b.Len()); err != nil {
+		if err := l.writer.CommitBatch(k); err != nil {
 			return err
 		}
-		n -= b.Len()
+		n -= k
 	}
 	return nil
 }
