@@ -18,6 +18,7 @@ import (
 //	   0  magic u64 · version u64 · lives u64 · pid u64
 //	  64  output row: source · first · next · epoch
 //	 128  waits u64 · waited u64 (ns)
+//	 144  own u64: 1 in a directory that is a demo's own, see dir.go
 //	4096  accounts, each: gaps, repeated, reordered, corrupt u64 · lost u64 · at 64 rows of 32 bytes · at 4096 the histogram
 //
 // A row: source u64 · first seq u64 · next seq u64 · epoch u64. A row with next 0 is free.
@@ -31,6 +32,7 @@ const (
 	bookOutput = 64
 	bookWaits  = 128
 	bookWaited = 136
+	bookOwn    = 144
 
 	accountBase = 4096
 	accountRows = 64

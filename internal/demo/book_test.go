@@ -63,27 +63,3 @@ func TestBookRefusesWhatIsNone(t *testing.T) {
 		}
 	}
 }
-
-func TestSweepRemovesWhatKilledDemosLeft(t *testing.T) {
-	root := t.TempDir()
-	dead, alive := filepath.Join(root, dirPrefix+"1"), filepath.Join(root, dirPrefix+"2")
-	b, err := openBook(dead, ownerName)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := b.close(); err != nil {
-		t.Fatal(err)
-	}
-	if b, err = openBook(alive, ownerName); err != nil {
-		t.Fatal(err)
-	}
-	sweep(root)
-	_, gone := os.Stat(dead)
-	_, kept := os.Stat(alive)
-	if !os.IsNotExist(gone) || kept != nil {
-		t.Errorf("dead %v, alive %v", gone, kept)
-	}
-	if err := b.close(); err != nil {
-		t.Error(err)
-	}
-}

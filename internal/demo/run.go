@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -51,17 +49,16 @@ func Run(ctx context.Context, o RunOptions) (rep *Report, err error) {
 	if err := o.Pace.check(); err != nil {
 		return nil, err
 	}
+	var release func() error
 	if o.Dir == "" {
-		dir, remove, err := ownDir()
-		if err != nil {
-			return nil, err
-		}
-		o.Dir = dir
-		defer func() { err = errors.Join(err, remove()) }()
+		o.Dir, release, err = ownDir()
+	} else {
+		release, err = holdDir(o.Dir)
 	}
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("demo: %w", err)
+	if err != nil {
+		return nil, err
 	}
+	defer func() { err = errors.Join(err, release()) }()
 	r := &run{RunOptions: o}
 	if err := r.open(); err != nil {
 		return nil, err
@@ -217,44 +214,5 @@ func (r *run) account() {
 		p := Process{Name: c.name, PID: pid, Restarts: restarts, Waits: r.last[i].waits - r.base[i].waits}
 		p.WaitedNS = r.last[i].waited - r.base[i].waited
 		rep.Processes = append(rep.Processes, p)
-	}
-}
-
-// dirPrefix names the directories of demos that were not told one.
-const dirPrefix = "pulse-demo-"
-
-// ownDir makes a directory in memory, and removes those of demos that were killed: their lock is free.
-func ownDir() (dir string, remove func() error, err error) {
-	root := os.TempDir()
-	if st, err := os.Stat("/dev/shm"); err == nil && st.IsDir() {
-		root = "/dev/shm"
-	}
-	sweep(root)
-	dir = filepath.Join(root, dirPrefix+strconv.Itoa(os.Getpid()))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", nil, fmt.Errorf("demo: %w", err)
-	}
-	owner, err := openBook(dir, ownerName)
-	if err != nil {
-		return "", nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	return dir, func() error { return errors.Join(os.RemoveAll(dir), owner.close()) }, nil
-}
-
-// ownerName is the book whose lock says that a demo lives.
-const ownerName = "demo"
-
-func sweep(root string) {
-	old, err := filepath.Glob(filepath.Join(root, dirPrefix+"*"))
-	if err != nil {
-		return
-	}
-	for _, dir := range old {
-		b, err := openBook(dir, ownerName)
-		if err != nil {
-			continue // it lives, or is not ours
-		}
-		_ = os.RemoveAll(dir) // what cannot be removed stays for the next sweep
-		_ = b.close()
 	}
 }
