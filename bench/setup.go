@@ -22,7 +22,7 @@ const (
 // Setup says how a workload is measured. The zero Setup is the default: ten seconds, two processes, the first two processors.
 type Setup struct {
 	For       time.Duration // the measured time, all lanes together; 0 is 10 s
-	Rate      float64       // open loop: messages per second; 0 is 100 000
+	Rate      float64       // open loop: messages per second; 0 is 100 000; any other loop refuses it
 	Size      int           // payload bytes of the subject, 16 to 4096; 0 is the workload's own default
 	Seed      uint64        // payload bytes and the order of lanes in a round; 0 takes one from the clock
 	CPUs      []int         // the near side's processor, then the far side's; nil is the first two it may use
@@ -46,12 +46,12 @@ type Workload interface {
 	Run(ctx context.Context) (*Report, error)
 }
 
-// filled returns s with defaults in place of zeroes, or every fault it has.
-func (s Setup) filled(size int) (Setup, error) {
+// filled returns s with defaults in place of zeroes, or every fault it has. Only an open loop takes a rate.
+func (s Setup) filled(size int, openLoop bool) (Setup, error) {
 	if s.For == 0 {
 		s.For = defaultFor
 	}
-	if s.Rate == 0 {
+	if s.Rate == 0 && openLoop {
 		s.Rate = defaultRate
 	}
 	if s.Size == 0 {
@@ -77,7 +77,8 @@ func (s Setup) filled(size int) (Setup, error) {
 	}
 	fault(s.For < 0, "negative time %s", s.For)
 	fault(s.Slice < 0, "negative slice %s", s.Slice)
-	fault(!(s.Rate > 0 && s.Rate <= maxRate), "rate %g is not within 0 and %d messages per second", s.Rate, maxRate)
+	fault(!openLoop && s.Rate != 0, "rate %g: this workload is not an open loop", s.Rate)
+	fault(openLoop && !(s.Rate > 0 && s.Rate <= maxRate), "rate %g is not within 0 and %d messages per second", s.Rate, maxRate)
 	fault(s.Size < minSize || s.Size > maxSize, "size %d is not within %d and %d bytes", s.Size, minSize, maxSize)
 	fault(len(s.CPUs) != 2, "%d processors named, two are needed", len(s.CPUs))
 	for _, c := range s.CPUs {

@@ -74,7 +74,7 @@ func New(name string, s Setup) (Workload, error) {
 
 // Run measures the ping-pong.
 func (w PingPong) Run(ctx context.Context) (*Report, error) {
-	s, err := w.Setup.filled(defaultSize)
+	s, err := w.Setup.filled(defaultSize, false)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func fixedSize(s Setup) error {
 
 // Run measures throughput.
 func (w Throughput) Run(ctx context.Context) (*Report, error) {
-	s, err := w.Setup.filled(payloadSize)
+	s, err := w.Setup.filled(payloadSize, false)
 	if err == nil {
 		err = fixedSize(s)
 	}
@@ -131,7 +131,7 @@ func (w Throughput) Run(ctx context.Context) (*Report, error) {
 
 // Run measures fan-out.
 func (w FanOut) Run(ctx context.Context) (*Report, error) {
-	s, err := w.Setup.filled(payloadSize)
+	s, err := w.Setup.filled(payloadSize, false)
 	if err == nil {
 		err = fixedSize(s)
 	}
@@ -151,7 +151,7 @@ func (w FanOut) Run(ctx context.Context) (*Report, error) {
 
 // Run measures the open loop.
 func (w OneWay) Run(ctx context.Context) (*Report, error) {
-	s, err := w.Setup.filled(payloadSize)
+	s, err := w.Setup.filled(payloadSize, true)
 	if err == nil {
 		err = fixedSize(s)
 	}

@@ -52,7 +52,7 @@ func newBench() *cobra.Command {
 	f.BoolVar(&out.json, "json", false, "print one JSON object instead of a table")
 	f.StringVar(&out.dir, "out", "", "also write .json, .html, .hlog and .hgrm files into this directory")
 	f.DurationVar(&setup.For, "for", 0, "measured time, all lanes together (default 10s)")
-	f.Float64Var(&setup.Rate, "rate", 0, "open loop: messages per second (default 100000)")
+	f.Float64Var(&setup.Rate, "rate", 0, "messages per second where the workload is an open loop (default 100000)")
 	f.IntVar(&setup.Size, "size", 0, "payload bytes where the workload lets you choose (default 48)")
 	f.Uint64Var(&setup.Seed, "seed", 0, "payload bytes and order of lanes (default: from the clock)")
 	f.IntSliceVar(&setup.CPUs, "cpus", nil, "near and far processor (default: the first two)")

@@ -36,6 +36,7 @@ func TestBenchRefusesBadUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"ring/nothing"}, {"ring/pingpong", "ring/oneway"}, {"--list", "ring/oneway"}, {"ring/pingpong", "--size", "3"},
 		{"ring/oneway", "--rate", "-4"}, {"ring/pingpong", "--cpus", "1"}, {"ring/pingpong", "--for", "soon"}, {"ring/throughput", "--size", "48"},
+		{"ring/pingpong", "--rate", "5"}, {"ring/throughput", "--rate", "5"}, {"ring/fanout", "--rate", "5"},
 	} {
 		if _, code, err := benchCommand(args...); code != exitUsage {
 			t.Errorf("%v: exit code %d, %v", args, code, err)
