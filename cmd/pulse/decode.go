@@ -76,13 +76,16 @@ func printAll(s *tlv.Stream, w io.Writer) error {
 	}
 }
 
-// hexOrBytes reads r as hex text when what comes first is nothing but hex digits and white space.
+// hexHead is how many bytes decide between hex text and bytes, however many arrive together.
+const hexHead = 8
+
+// hexOrBytes reads r as hex text when its first bytes are nothing but hex digits and white space.
 func hexOrBytes(r io.Reader) (io.Reader, error) {
 	b := bufio.NewReader(r)
-	if _, err := b.Peek(8); err != nil && err != io.EOF {
+	head, err := b.Peek(hexHead)
+	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	head, _ := b.Peek(b.Buffered())
 	for _, c := range head {
 		if _, digit := hexDigit(c); !digit && !hexSpace(c) {
 			return b, nil

@@ -200,6 +200,22 @@ func TestDecodeExitCodes(t *testing.T) {
 	}
 }
 
+func TestBrokenHexIsToldByPlaceAndNotByTiming(t *testing.T) {
+	for at, want := range map[int]int{0: exitCheck, 7: exitCheck, 8: exitRuntime, 9: exitRuntime, 100: exitRuntime, 5000: exitRuntime} {
+		text := []byte(strings.Repeat("ef", 3000))
+		text[at] = 'x'
+		for name, in := range map[string]io.Reader{
+			"whole": bytes.NewReader(text), "bytes": iotest.OneByteReader(bytes.NewReader(text)),
+			"halves": iotest.HalfReader(bytes.NewReader(text)), "last with the end": iotest.DataErrReader(bytes.NewReader(text)),
+			"two portions": io.MultiReader(bytes.NewReader(text[:5]), bytes.NewReader(text[5:])),
+		} {
+			if _, code := runDecode(t, in); code != want {
+				t.Errorf("wrong digit at %d, %s: code %d, want %d", at, name, code, want)
+			}
+		}
+	}
+}
+
 type failingWriter struct{}
 
 func (failingWriter) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
