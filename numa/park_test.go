@@ -345,9 +345,14 @@ func TestIdleLoopLeavesTheCPUAlone(t *testing.T) {
 	}
 	before := runtime.GOMAXPROCS(2)
 	defer runtime.GOMAXPROCS(before)
-	spinning := cycles(Idle{Deepest: Spin})
-	parked := cycles(Idle{Spins: -1, Yields: -1, Nap: 10 * time.Millisecond})
-	if parked*100 > spinning {
-		t.Errorf("a parked loop turns %.0f times a second, a spinning one %.0f", parked, spinning)
+	// A machine that stands still slows the spinning loop down as well: only a difference that never shows is a fault.
+	var spinning, parked float64
+	for range 5 {
+		spinning = cycles(Idle{Deepest: Spin})
+		parked = cycles(Idle{Spins: -1, Yields: -1, Nap: 10 * time.Millisecond})
+		if parked*100 <= spinning {
+			return
+		}
 	}
+	t.Errorf("a parked loop turns %.0f times a second, a spinning one %.0f, five times in a row", parked, spinning)
 }
