@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -275,6 +276,37 @@ func TestDemosChildrenEndWithIt(t *testing.T) {
 	for _, name := range []string{"feed", "strategy", "sink"} {
 		pid := p.pids(name)[0]
 		eventually(t, name+" ends", func() bool { return !running(pid) })
+	}
+}
+
+// A child that is stopped cannot drain. The demo waits for it a while; a second interrupt does not.
+func TestSecondInterruptEndsTheDemoAtOnce(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "rings")
+	p := start(t, "demo", "--for", "0", "--json", "--dir", dir)
+	flowing(t, filepath.Join(dir, "signals", "strategy.0.ring"))
+	feed, err := os.FindProcess(p.pids("feed")[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = feed.Kill() }() // with its demo gone nobody else would
+	if err := feed.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	p.signal(os.Interrupt)
+	began := time.Now()
+	eventually(t, "the demo ends", func() bool {
+		select {
+		case err := <-p.ended:
+			p.ended <- err
+			return true
+		default:
+			_ = p.cmd.Process.Signal(os.Interrupt) // it may have ended
+			return false
+		}
+	})
+	var exit *exec.ExitError
+	if err := <-p.ended; !errors.As(err, &exit) || exit.Exited() {
+		t.Errorf("after %s: %v, not by the signal", time.Since(began), err)
 	}
 }
 

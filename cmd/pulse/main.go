@@ -51,6 +51,7 @@ func newRoot() *cobra.Command {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the first signal asks, the second ends the process at once
 	err := newRoot().ExecuteContext(ctx)
 	stop()
 	if err == nil {

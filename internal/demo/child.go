@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // maxRestarts bounds how often a process that was killed is started again.
@@ -24,9 +26,10 @@ type child struct {
 	err    error         // why, once done
 
 	mu       sync.Mutex
-	pid      int
+	process  *os.Process // of the present life
 	input    io.Closer
 	ending   bool
+	late     error // it did not end in time, and is killed
 	restarts int
 }
 
@@ -52,6 +55,9 @@ func (c *child) live() error {
 			return fmt.Errorf("demo: %s ended unasked: %s", c.name, words)
 		case !errors.As(err, &exit):
 			return fmt.Errorf("demo: %s: %w", c.name, err)
+		}
+		if late := c.isLate(); late != nil {
+			return late
 		}
 		status, ok := exit.Sys().(syscall.WaitStatus)
 		if !ok || !status.Signaled() {
@@ -81,12 +87,15 @@ func (c *child) once() (words string, err error) {
 		return "", err
 	}
 	c.mu.Lock()
-	c.pid, c.input = cmd.Process.Pid, in
-	ending := c.ending
+	c.process, c.input = cmd.Process, in
+	ending, late := c.ending, c.late
 	c.mu.Unlock()
 	c.notice("%s: process %d", c.name, cmd.Process.Pid)
 	if ending {
 		_ = in.Close() // it may have been closed by the end of the process
+	}
+	if late != nil {
+		_ = cmd.Process.Kill() // it may have ended
 	}
 	err = cmd.Wait()
 	return strings.TrimSpace(said.String()), err
@@ -98,21 +107,48 @@ func (c *child) isEnding() bool {
 	return c.ending
 }
 
-// end asks the child to take what is there and end, and waits for it.
-func (c *child) end() error {
+func (c *child) isLate() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.late
+}
+
+// end asks the child to take what is there and end, and waits for it. One that takes longer than limit, because it is
+// stopped for instance, is killed and that is the error.
+func (c *child) end(limit time.Duration) error {
 	c.mu.Lock()
 	c.ending = true
 	if c.input != nil {
 		_ = c.input.Close() // it may have been closed by the end of the process
 	}
 	c.mu.Unlock()
-	<-c.done
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-c.done:
+	case <-timer.C:
+		c.kill(fmt.Errorf("demo: %s did not end within %s and was killed", c.name, limit))
+		<-c.done
+	}
 	return c.err
+}
+
+// kill ends the present life, and a life that is about to begin, for good.
+func (c *child) kill(why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.late = why
+	if c.process != nil {
+		_ = c.process.Kill() // it may have ended
+	}
 }
 
 // facts are the child's present pid and how often it was started again.
 func (c *child) facts() (pid, restarts int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.pid, c.restarts
+	if c.process != nil {
+		pid = c.process.Pid
+	}
+	return pid, c.restarts
 }

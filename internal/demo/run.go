@@ -28,6 +28,9 @@ type RunOptions struct {
 // readyWithin bounds how long the three processes may take until the first message arrives.
 const readyWithin = 30 * time.Second
 
+// endWithin bounds how long each of the three may take from being told to end: what it may drain, and a second to close.
+const endWithin = drainFor + time.Second
+
 // run is a demo under way.
 type run struct {
 	RunOptions
@@ -43,7 +46,7 @@ type run struct {
 var names = []string{FeedName, StrategyName, SinkName}
 
 // Run starts the three processes, watches them for the time given or until ctx ends, lets them drain from the first to
-// the last, and reports. A process that is killed is started again. The error is ErrCounts, with the report, when a count
+// the last, and reports. A process that is killed is started again; one that does not end when told to is killed. The error is ErrCounts, with the report, when a count
 // does not hold; any other error comes without one.
 func Run(ctx context.Context, o RunOptions) (rep *Report, err error) {
 	if err := o.Pace.check(); err != nil {
@@ -104,7 +107,7 @@ func (r *run) run(ctx context.Context) (*Report, error) {
 	}
 	err := r.watch(ctx)
 	for _, c := range r.children { // the feed first: what it sent drains through the others
-		if end := c.end(); err == nil {
+		if end := c.end(endWithin); err == nil {
 			err = end // what comes after the first fault follows from it
 		}
 	}
