@@ -20,7 +20,7 @@ func TestReadmeProgramRuns(t *testing.T) {
 	if block == nil {
 		t.Fatal("README.md has no Go block")
 	}
-	const dir = `"/dev/shm/pulse-example"`
+	const dir = `"/dev/shm/pulse-hello"`
 	program := strings.Replace(string(block[1]), dir, "`"+filepath.Join(t.TempDir(), "rings")+"`", 1)
 	if program == string(block[1]) {
 		t.Fatalf("the program does not name %s", dir)
