@@ -83,8 +83,8 @@ func (n *Node) ringOf(channel string) (*ring.Ring, *ring.Writer, error) {
 	o := ring.Options{Capacity: c.Capacity, HugePages: c.HugePages}
 	if n.config.Dir == "" {
 		for _, r := range n.local[channel] {
-			if w, err := r.Writer(); err == nil {
-				return r, w, nil
+			if w, err := r.Writer(); !errors.Is(err, ring.ErrOwned) {
+				return r, w, err
 			}
 		}
 		r, err := ring.Create(o)

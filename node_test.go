@@ -113,6 +113,11 @@ func TestFramesComeInOrderWithTheirNames(t *testing.T) {
 		p.SetStamp(7)
 		send(t, p, 0, 1000)
 		var g got
+		for _, none := range []int{0, -1} {
+			if n, err := s.Poll(none, g.take); n != 0 || err != nil {
+				t.Fatalf("poll of at most %d: %d, %v", none, n, err)
+			}
+		}
 		g.poll(t, s, 1000)
 		g.want(t, 0, 1000)
 		for i, f := range g.frames {

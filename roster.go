@@ -159,11 +159,12 @@ func (r *roster) add(of *ring.Ring, path string, source uint64) error {
 		return err
 	}
 	f := &feed{ring: of, reader: reader, path: path, source: source, batch: make([]ring.Record, batchSize)}
-	if again { // what is missing between then and now; the reader's own count may cover part of it
-		r.lost += max(reader.Seq(), next) - next - reader.Lost()
-	}
+	missing := max(reader.Seq(), next) - next
 	if err := f.pass(next); err != nil {
 		return errors.Join(err, reader.Close())
+	}
+	if again { // the reader's own count may cover part of it
+		r.lost += missing - reader.Lost()
 	}
 	r.added = append(r.added, f)
 	r.changed.Store(true)

@@ -25,7 +25,7 @@ func (s *Subscriber) Poll(max int, fn func(seal.Frame)) (n int, err error) {
 	if s.changed.Load() {
 		s.adopt()
 	}
-	if len(s.feeds) == 0 {
+	if len(s.feeds) == 0 || max <= 0 {
 		return 0, s.empty()
 	}
 	err = sys.Guard(func() error {

@@ -35,6 +35,9 @@ func createNamed(o Options) (r *Ring, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+	if err := checkDir(dir, o.GID); err != nil {
+		return nil, err
+	}
 	turn, err := sys.LockDir(dir)
 	if err != nil {
 		return nil, err
@@ -194,7 +197,16 @@ func attachNamed(o Options) (*Ring, error) {
 		return nil, err
 	}
 	curFile, err := sys.OpenShared(o.Path+cursorsSuffix, true)
+	if errors.Is(err, fs.ErrNotExist) { // they come before the data and go after it
+		err = fmt.Errorf("%w: %s has no cursors beside it: remove it", ErrCorrupt, o.Path)
+	}
+	if err == nil {
+		err = checkDir(filepath.Dir(o.Path), o.GID)
+	}
 	if err != nil {
+		if curFile != nil {
+			err = errors.Join(err, curFile.Close())
+		}
 		return nil, errors.Join(err, dataFile.Close())
 	}
 	return attach(o, dataFile, curFile, true)
@@ -268,6 +280,27 @@ func checkFile(f *os.File, magic uint64, o Options, named bool) (geometry, error
 		return geometry{}, fmt.Errorf("%w: %s has %d bytes, its header says %d", ErrSize, f.Name(), facts.Size, want)
 	}
 	return geo, nil
+}
+
+// checkDir answers whether somebody else could put other files in the place of a ring's.
+func checkDir(dir string, gid int) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	facts, err := sys.Facts(f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	others := facts.Mode & 0o022
+	if gid > 0 && facts.GID == gid {
+		others &= 0o002
+	}
+	if (others != 0 && !facts.Sticky) || (facts.UID != os.Geteuid() && facts.UID != 0) {
+		return fmt.Errorf("%w: directory %s of user %d with mode %04o: others can replace what is in it; choose one of mode 0700",
+			ErrForeign, dir, facts.UID, facts.Mode)
+	}
+	return nil
 }
 
 func private(facts sys.FileFacts, gid int) bool {

@@ -90,6 +90,7 @@ type FileFacts struct {
 	Size      int64
 	UID, GID  int
 	Mode      fs.FileMode // permission bits
+	Sticky    bool        // of a directory: only owners remove what is in it
 	Links     int
 	Inode     uint64
 	Device    uint64
@@ -109,7 +110,7 @@ func Facts(f *os.File) (FileFacts, error) {
 	return FileFacts{
 		Regular: st.Mode&unix.S_IFMT == unix.S_IFREG, Size: st.Size, UID: int(st.Uid), GID: int(st.Gid),
 		Mode: fs.FileMode(st.Mode & 0o777), Links: int(st.Nlink), Inode: st.Ino, Device: uint64(st.Dev),
-		HugePages: int64(sfs.Type) == hugetlbfsMagic,
+		Sticky: st.Mode&unix.S_ISVTX != 0, HugePages: int64(sfs.Type) == hugetlbfsMagic,
 	}, nil
 }
 

@@ -53,6 +53,7 @@ type FileFacts struct {
 	Size      int64
 	UID, GID  int
 	Mode      fs.FileMode // permission bits
+	Sticky    bool        // of a directory: only owners remove what is in it
 	Links     int
 	Inode     uint64
 	Device    uint64
