@@ -58,6 +58,9 @@ func demoRun(cmd *cobra.Command, o demo.RunOptions, out demoOutput) (err error) 
 	if o.Program, err = os.Executable(); err != nil {
 		return exit(exitRuntime, fmt.Errorf("demo: %w", err))
 	}
+	if err := writableDir(out.out); err != nil {
+		return exit(exitRuntime, fmt.Errorf("demo: --out: %w", err))
+	}
 	screen := &liveView{w: cmd.OutOrStdout(), redraw: stdoutIsTerminal()}
 	if out.json {
 		screen = &liveView{w: cmd.ErrOrStderr()}
@@ -72,35 +75,53 @@ func demoRun(cmd *cobra.Command, o demo.RunOptions, out demoOutput) (err error) 
 	case err != nil && !errors.Is(err, demo.ErrCounts):
 		return exit(exitRuntime, err)
 	}
-	if fault := demoReport(cmd, r, out); fault != nil {
-		return exit(exitRuntime, fault)
-	}
-	if err != nil {
-		return exit(exitCheck, err)
+	return demoEnd(err, demoReport(cmd, r, out))
+}
+
+// demoEnd chooses the exit code: counts that do not hold weigh more than a report that could not be written.
+func demoEnd(counts, report error) error {
+	switch {
+	case counts != nil:
+		return exit(exitCheck, errors.Join(counts, report))
+	case report != nil:
+		return exit(exitRuntime, report)
 	}
 	return nil
 }
 
-// demoReport writes files and either the JSON object or the table.
+// demoReport prints either the JSON object or the table, and then writes the files.
 func demoReport(cmd *cobra.Command, r *demo.Report, out demoOutput) error {
-	var files []string
-	if out.out != "" {
-		var err error
-		if files, err = r.WriteFiles(out.out); err != nil {
-			return err
-		}
-	}
+	w := cmd.OutOrStdout()
+	var printed error
 	if out.json {
-		return r.WriteJSON(cmd.OutOrStdout())
+		printed = r.WriteJSON(w)
+	} else {
+		fmt.Fprintln(w)
+		printed = r.WriteTable(w)
 	}
-	fmt.Fprintln(cmd.OutOrStdout())
-	if err := r.WriteTable(cmd.OutOrStdout()); err != nil {
+	if out.out == "" {
+		return printed
+	}
+	files, err := r.WriteFiles(out.out)
+	if err == nil && !out.json {
+		fmt.Fprintf(w, "report     %s\n", strings.Join(files, " "))
+	}
+	return errors.Join(printed, err)
+}
+
+// writableDir makes dir, unless it is "", and tries it with a file: a run should not end with nowhere to write to.
+func writableDir(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if len(files) > 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "report     %s\n", strings.Join(files, " "))
+	f, err := os.CreateTemp(dir, ".pulse-*")
+	if err != nil {
+		return err
 	}
-	return nil
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // liveView writes lines for people. On a terminal the live ones are drawn over each other.

@@ -401,6 +401,41 @@ func TestDemoNamesThePlaceAndTheRemedy(t *testing.T) {
 	}
 }
 
+func TestDemoKeepsItsResultWhateverBecomesOfTheFiles(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "demo", "--for", "1s", "--json", "--out", filepath.Join(file, "report"))
+	if code := p.end(); code != exitRuntime || !strings.Contains(p.words(), file) || len(p.pids("feed")) > 0 {
+		t.Errorf("nowhere to write to: exit code %d\n%s", code, p.words())
+	}
+	out := t.TempDir()
+	if err := os.Mkdir(filepath.Join(out, "demo.json"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	p = start(t, "demo", "--for", "100ms", "--json", "--out", out)
+	if code := p.end(); code != exitRuntime || !strings.Contains(p.words(), "demo.json") || !p.result().Verified {
+		t.Errorf("a file that cannot be written: exit code %d\n%s", code, p.words())
+	}
+}
+
+func TestDemosCountsWeighMoreThanItsFiles(t *testing.T) {
+	counts, disk := errors.New("counts"), errors.New("disk")
+	for _, c := range []struct {
+		counts, report error
+		code           int
+	}{{counts, disk, exitCheck}, {counts, nil, exitCheck}, {nil, disk, exitRuntime}} {
+		var coded *exitError
+		if err := demoEnd(c.counts, c.report); !errors.As(err, &coded) || coded.code != c.code {
+			t.Errorf("%v and %v: %v", c.counts, c.report, err)
+		}
+	}
+	if err := demoEnd(nil, nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestStageRefusesASecondOfItsName(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "rings")
 	first := start(t, "sink", "--dir", dir)
