@@ -14,6 +14,8 @@ var (
 	ErrRange = errors.New("tlv: value beyond its layout")
 	// ErrTypeReserved: types 0 and 255 cannot be TLVs.
 	ErrTypeReserved = errors.New("tlv: reserved type")
+	// ErrDialect: the dialect is neither Aligned nor Packed. Nothing was written; name one, or 0 for Aligned.
+	ErrDialect = errors.New("tlv: unknown dialect")
 )
 
 // Builder writes one message into the caller's bytes, a ring's claimed record for instance. It keeps the first error
@@ -33,15 +35,20 @@ const (
 	noLayout
 	outOfRange
 	reservedType
+	unknownDialect
 )
 
-var refusals = [...]error{noSpace: ErrSpace, noLayout: ErrLayout, outOfRange: ErrRange, reservedType: ErrTypeReserved}
+var refusals = [...]error{noSpace: ErrSpace, noLayout: ErrLayout, outOfRange: ErrRange, reservedType: ErrTypeReserved,
+	unknownDialect: ErrDialect}
 
-// Build starts a message in dst with this header. Dialect 0 is Aligned. PayloadSize and Checksum are for Finish to
-// compute. dst is the message's limit too: slice it to bound the message.
+// Build starts a message in dst with this header. Dialect 0 is Aligned; Finish refuses an unknown one. PayloadSize and
+// Checksum are for Finish to compute. dst is the message's limit too: slice it to bound the message.
 func Build(dst []byte, d Dialect, h *Header) Builder {
 	if d == 0 {
 		d = Aligned
+	}
+	if d > Packed {
+		return Builder{err: unknownDialect}
 	}
 	if len(dst) < HeaderSize {
 		return Builder{err: noSpace}

@@ -151,6 +151,8 @@ func TestBuilderRefusals(t *testing.T) {
 		"type 0":       {99, Aligned, func(w *Builder) { w.Raw(0, nil) }, ErrTypeReserved},
 		"type 255":     {99, Aligned, func(w *Builder) { w.RawExtended(255, nil) }, ErrTypeReserved},
 		"65536 bytes":  {70000, Aligned, func(w *Builder) { w.Raw(6, big[:65536]) }, ErrRange},
+		"dialect 3":    {99, 3, func(w *Builder) { w.Trade(&Trade{}) }, ErrDialect},
+		"dialect 255":  {9, 255, func(w *Builder) { w.OrderBook(&OrderBook{}) }, ErrDialect},
 		"packed book":  {999, Packed, func(w *Builder) { w.OrderBook(&OrderBook{}) }, ErrLayout},
 		"packed gas":   {999, Packed, func(w *Builder) { w.GasPrice(&GasPrice{}) }, ErrLayout},
 		"51 levels":    {9999, Aligned, func(w *Builder) { w.OrderBook(&OrderBook{Fixed: true, Bids: ListOf(make([]Level, 51)...)}) }, ErrRange},

@@ -15,6 +15,8 @@ const (
 	FramingBE                  // u32 big-endian length in front of each
 )
 
+func (f Framing) known() bool { return f <= FramingBE }
+
 // prefix is the bytes of a length.
 func (f Framing) prefix() int {
 	if f == FramingNone {
@@ -32,6 +34,9 @@ func (f Framing) length(b []byte) uint32 {
 
 // ErrMore: the bytes so far hold no further whole message. Feed the Stream, or End it.
 var ErrMore = errors.New("tlv: more bytes needed")
+
+// ErrFraming: the Framing is none of the three, and nothing was read. Make the Stream with one that is.
+var ErrFraming = errors.New("tlv: unknown framing")
 
 const (
 	streamSlack = 64 << 10 // room to read into while the longest message is incomplete
@@ -61,7 +66,8 @@ type Stream struct {
 	r, w    int   // buf[r:w] is not judged yet
 	base    int64 // stream offset of buf[0]
 	ended   bool
-	debt    int // bytes hashed in vain; see afford
+	told    bool // that the framing is unknown
+	debt    int  // bytes hashed in vain; see afford
 	skip    Error
 	fault   Error
 	offset  int64
@@ -70,6 +76,8 @@ type Stream struct {
 
 // NewStream reads messages in the given framing, checked as p says. Streams verify every checksum that is set, whatever
 // the policy: between unframed messages it is the only proof of a boundary. A nil p is the zero Parser.
+// With an unknown Framing the Stream takes no message from anything: Fill answers ErrFraming, Feed drops what it is given, and Next
+// answers ErrFraming once and io.EOF from then on.
 func NewStream(f Framing, p *Parser) *Stream {
 	s := &Stream{framing: f}
 	if p != nil {
@@ -82,6 +90,9 @@ func NewStream(f Framing, p *Parser) *Stream {
 // Feed takes as many bytes of p as there is room for and returns how many. It is less than len(p) only when messages
 // are waiting: call Next until ErrMore and feed the rest. Feed invalidates the Messages returned before.
 func (s *Stream) Feed(p []byte) int {
+	if !s.framing.known() {
+		return len(p)
+	}
 	s.room(len(p))
 	n := copy(s.buf[s.w:], p)
 	s.w += n
@@ -91,6 +102,9 @@ func (s *Stream) Feed(p []byte) int {
 // Fill reads once from r. At io.EOF the caller decides whether to End. io.ErrShortBuffer: there is no room; call Next
 // until ErrMore first. Fill invalidates the Messages returned before.
 func (s *Stream) Fill(r io.Reader) (int, error) {
+	if !s.framing.known() {
+		return 0, ErrFraming
+	}
 	s.room(streamSlack)
 	if s.w == len(s.buf) {
 		return 0, io.ErrShortBuffer
@@ -113,10 +127,14 @@ func (s *Stream) Stats() StreamStats { return s.stats }
 //   - nil: the message is whole and accepted;
 //   - *Error with Bytes 0: this message is delimited but refused, as Parser.Parse would; skip it;
 //   - *Error with Bytes > 0 and a zero Message: that many bytes from Offset on belonged to no message;
-//   - ErrMore: feed more bytes; io.EOF: ended, and nothing is left.
+//   - ErrMore: feed more bytes; io.EOF: ended, and nothing is left;
+//   - ErrFraming: see NewStream.
 //
 // The Message is valid until the next Feed or Fill, the *Error until the next Next.
 func (s *Stream) Next() (Message, error) {
+	if !s.framing.known() {
+		return Message{}, s.refuse()
+	}
 	for {
 		m, n, kind, at := s.judge(s.buf[s.r:s.w])
 		switch {
@@ -144,6 +162,15 @@ func (s *Stream) Next() (Message, error) {
 		s.stats.Messages++
 		return m, nil
 	}
+}
+
+// refuse tells of the unknown framing once, so that a loop over Next ends.
+func (s *Stream) refuse() error {
+	if s.told {
+		return io.EOF
+	}
+	s.told = true
+	return ErrFraming
 }
 
 // skipped reports the run of garbage that has just ended.

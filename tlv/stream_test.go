@@ -385,3 +385,25 @@ func good(s *Stream, b []byte) (found []string) {
 		}
 	}
 }
+
+func TestUnknownFramingIsRefusedAndEnds(t *testing.T) {
+	for _, f := range []Framing{FramingBE + 1, 255} {
+		s := NewStream(f, nil)
+		if n, err := s.Fill(bytes.NewReader(magicBytes)); n != 0 || err != ErrFraming {
+			t.Errorf("framing %d: Fill %d, %v", f, n, err)
+		}
+		long := make([]byte, 4<<20) // more than a Stream has room for
+		if n := s.Feed(long); n != len(long) {
+			t.Errorf("framing %d: Feed %d", f, n)
+		}
+		s.End()
+		for _, want := range []error{ErrFraming, io.EOF, io.EOF} {
+			if m, err := s.Next(); err != want || len(m.Bytes()) != 0 {
+				t.Errorf("framing %d: %v instead of %v", f, err, want)
+			}
+		}
+		if s.Stats() != (StreamStats{}) {
+			t.Errorf("framing %d: %+v", f, s.Stats())
+		}
+	}
+}
