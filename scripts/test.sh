@@ -4,7 +4,7 @@
 #   PULSE_SCALE    divides the counts of storms and crash tests (default 20; 1 runs them whole)
 #   PULSE_RACE_SCALE  the same under the race detector, which is an order of magnitude slower (default PULSE_SCALE)
 #   PULSE_FUZZ     how long each fuzz target runs (default 3s)
-#   PULSE_REQUIRE  all: what would be skipped for want of root or a tool fails instead
+#   PULSE_REQUIRE  all: a skipped step or test fails the run, unless another step of it holds the test (scripts/lib.sh)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
