@@ -30,6 +30,9 @@ func (r *Reader) odd(batch []Record, n int, pos, word uint64) int {
 	if n > 0 {
 		return n // the records before it first: they may belong to another epoch
 	}
+	if r.err != nil {
+		return 0
+	}
 	for ; r.next == pos || !absent(word, r.seq); word = r.mem.Load64(r.next & r.mask) {
 		if word&flagControl == 0 && r.next != pos {
 			return r.Peek(batch)
@@ -121,6 +124,7 @@ func (r *Reader) fail(err error) {
 	r.err = err
 	r.mem, r.mask, r.hdr, r.slot = nothing, 0, nothing, nothing
 	r.gen, r.out, r.lossy, r.idle = ^uint32(0), 0, false, false
+	r.end, r.stream = r.next, 0
 }
 
 // Err says why Peek finds nothing any more: ErrClosed, ErrCorrupt, ErrEvicted; nil while the reader is good.
@@ -129,7 +133,8 @@ func (r *Reader) Err() error { return r.err }
 // Epoch returns the epoch of the writer of the last peeked batch, 0 before the first.
 func (r *Reader) Epoch() uint64 { return r.epoch }
 
-// Lost returns how many records this reader never saw: lapped (lossy), or overwritten while its durable slot was evicted.
+// Lost returns how many records this reader never saw: lapped (lossy), or overwritten while its durable slot was evicted. A Seek
+// back counts anew.
 func (r *Reader) Lost() uint64 { return r.lost }
 
 // Laps returns how often the writer lapped this lossy reader.

@@ -358,3 +358,22 @@ func Remove(path string) error {
 	}
 	return errors.Join(noData, os.Remove(path+cursorsSuffix), turn.Close())
 }
+
+// Sound answers ErrCorrupt if a file of the ring is not as long any more as it was made, nil otherwise.
+func (r *Ring) Sound() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.dataFile == nil || r.closed && r.users == 0 {
+		return nil
+	}
+	for f, least := range map[*os.File]uint64{r.dataFile: r.geo.page + r.geo.capacity, r.curFile: curSize} {
+		facts, err := sys.Facts(f)
+		if err != nil {
+			return err
+		}
+		if uint64(facts.Size) < least {
+			return fmt.Errorf("%w: %s has %d bytes of %d", ErrCorrupt, f.Name(), facts.Size, least)
+		}
+	}
+	return nil
+}

@@ -94,7 +94,7 @@ func (w *Writer) prepare(n uint64) error {
 	w.Abort()
 	if w.held == 0 {
 		w.publish()
-	} else if w.off-w.first > w.step {
+	} else if (w.off-w.first)&w.mask > w.step {
 		w.Flush()
 	}
 	need := stride(n+HeaderSize) + wordSize
@@ -145,9 +145,9 @@ func (w *Writer) open(n uint64) {
 	head := w.Position()
 	w.rebase(head)
 	end := min(w.end(), head+max(windowSize, stride(n+HeaderSize)+wordSize))
-	w.edge = w.off + max(end-head-min(end-head, HeaderSize+wordSize+7), n)
+	w.edge = w.off + min(max(end-head-min(end-head, HeaderSize+wordSize+7), n), uint64(w.room))
 	if w.behind { // in a stream it pays to take all lines of the window from the readers at once
-		clear(w.mem.Bytes(w.off, end-head))
+		clear(w.mem.Bytes(w.off+wordSize, end-head-wordSize)) // not the word that readers look at
 	}
 }
 

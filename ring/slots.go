@@ -22,6 +22,9 @@ const (
 // attachTries bounds how often an attaching reader starts further on because the writer was quicker.
 const attachTries = 1000
 
+// standTries bounds how often it looks for a boundary in a ring that does not move: a mark may be half written.
+const standTries = 20
+
 func (r *Ring) slot(i int) sys.Mem { return r.cur.At(curSlots + uint64(i)*slotSize) }
 
 // Reader attaches a reader.
@@ -121,9 +124,15 @@ func (rd *Reader) enter() error {
 		check.Point("attach.life")
 	}
 	rd.gen = rd.slot.Load32(slotGen)
+	limit, still := uint64(0), 0
 	for range attachTries {
 		m, ok := rd.start()
-		if !ok {
+		if !ok { // the writer came round meanwhile; if it did not move, the file is no ring's
+			if now := rd.hdr.Load64(hdrLimit); now != limit {
+				limit, still = now, 0
+			} else if still++; still > standTries {
+				break
+			}
 			continue
 		}
 		rd.slot.Store64(slotCursor, m.pos)
@@ -142,7 +151,7 @@ func (rd *Reader) enter() error {
 		}
 	}
 	rd.ring.cur.AndNot64(curGates, 1<<rd.index)
-	return fmt.Errorf("%w: no record boundary found in %d tries", ErrCorrupt, attachTries)
+	return fmt.Errorf("%w: no record boundary found", ErrCorrupt)
 }
 
 func (rd *Reader) start() (mark, bool) {
@@ -248,7 +257,7 @@ type ReaderInfo struct {
 	Gating  bool   // the writer waits for it
 	Alive   bool   // a stopped process is alive
 	Cursor  uint64 // position in bytes
-	Lag     uint64 // bytes published beyond the cursor
+	Lag     uint64 // bytes committed beyond the cursor
 }
 
 // String names the reader the way a lag report does.
@@ -284,6 +293,14 @@ func (r *Ring) Readers() ([]ReaderInfo, error) {
 	return all, err
 }
 
+// end is the position after the last commit: what single commits have not published yet counts too.
+func (r *Ring) end() uint64 {
+	if m, ok := r.data.tail(); ok {
+		return m.pos
+	}
+	return r.data.hdr.Load64(hdrPublished)
+}
+
 func (r *Ring) readerInfo(i int) (ReaderInfo, error) {
 	s := r.slot(i)
 	state := s.Load32(slotState)
@@ -292,8 +309,8 @@ func (r *Ring) readerInfo(i int) (ReaderInfo, error) {
 	if state&0xff == stateLossy {
 		info.Mode = Lossy
 	}
-	if published := r.data.hdr.Load64(hdrPublished); published > info.Cursor {
-		info.Lag = published - info.Cursor
+	if end := r.end(); end > info.Cursor {
+		info.Lag = end - info.Cursor
 	}
 	if !info.Alive && r.curFile != nil {
 		held, err := sys.ByteHeld(r.curFile, slotByte+int64(i))

@@ -64,7 +64,7 @@ func (w *Writer) Commit(n int) error {
 	if check.On {
 		check.Point("zeroed")
 	}
-	w.off = next // past lent: the claim is used up
+	w.off, w.lent = next, next
 	w.mem.Store64(off+8, w.stamp)
 	if check.On {
 		check.Point("prepared")
@@ -98,7 +98,7 @@ func (w *Writer) append(n int) {
 	if w.mem.Load64(next)>>seqShift == uint64(uint32(w.seq)) {
 		w.mem.Store64(next, 0)
 	}
-	w.off = next
+	w.off, w.lent = next, next
 	w.mem.Store64(off+8, w.stamp)
 	if w.held == 0 {
 		w.held, w.first = word, off
