@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/alphapulse/transport/internal/sys"
 	"github.com/alphapulse/transport/ring"
 )
 
@@ -222,6 +223,10 @@ func (n *Node) Close() error {
 	}
 	return errors.Join(faults...)
 }
+
+// Guard runs fn. If a ring's file is cut short under it, Guard returns an error that is ring.ErrCorrupt and names the
+// file, where the fault would end the process otherwise.
+func Guard(fn func() error) error { return sys.Guard(fn) }
 
 // ignoreClosed: what the caller closed already is no fault of Close.
 func ignoreClosed(err error) error {

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"github.com/alphapulse/transport/internal/sys"
 	"github.com/alphapulse/transport/ring"
 )
 
 // Publisher writes messages into a channel. It belongs to one goroutine at a time. Claim, Commit, Abort, the batch calls
-// and SetStamp are those of its ring's Writer. The zero Publisher is not valid: use Node.Publisher.
+// and SetStamp are those of its ring's Writer, bare: where somebody might cut the ring's file short, call them in a
+// numa.Loop or under Guard, which turn the fault into ring.ErrCorrupt; Send does so by itself. The zero Publisher is not valid: use Node.Publisher.
 type Publisher struct {
 	*ring.Writer
 	ring   *ring.Ring
@@ -19,12 +21,14 @@ type Publisher struct {
 
 // Send publishes a copy of msg. It answers ring.ErrFull, ring.ErrTooLarge or ring.ErrEmpty, and then msg was not sent.
 func (p *Publisher) Send(msg []byte) error {
-	b, err := p.Claim(len(msg))
-	if err != nil {
-		return err
-	}
-	copy(b, msg)
-	return p.Commit(len(msg))
+	return sys.Guard(func() error {
+		b, err := p.Claim(len(msg))
+		if err != nil {
+			return err
+		}
+		copy(b, msg)
+		return p.Commit(len(msg))
+	})
 }
 
 // Source returns the number that names this publisher's ring in every frame.

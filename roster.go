@@ -96,10 +96,16 @@ func (r *roster) addLocal(rings []*ring.Ring) error {
 	defer r.mu.Unlock()
 	var faults []error
 	for _, of := range rings {
-		if id := of.Info().Instance; !r.closed && !r.local[id] {
-			faults = append(faults, r.add(of, "", id))
-			r.local[id] = true
+		id := of.Info().Instance
+		name := fmt.Sprintf("ring %x within the process", id)
+		if r.closed || r.local[id] || !r.due(name) {
+			continue
 		}
+		if err := r.add(of, "", id); err != nil {
+			faults = append(faults, r.refuse(name, err))
+			continue
+		}
+		r.local[id] = true
 	}
 	return errors.Join(faults...)
 }
@@ -122,19 +128,32 @@ func (r *roster) addNamed(dir string) error {
 		if !strings.HasSuffix(path, ringSuffix) || err != nil || r.files[path] != nil && os.SameFile(r.files[path], info) {
 			continue
 		}
-		if no, ok := r.refused[path]; ok && time.Now().Before(no.again) {
+		if !r.due(path) {
 			continue
 		}
-		delete(r.refused, path)
 		if err := r.attach(path); err != nil {
-			err = fmt.Errorf("transport: channel %q: %w", r.channel, err)
-			r.refused[path] = refusal{err, time.Now().Add(retryEvery)}
-			faults = append(faults, err)
+			faults = append(faults, r.refuse(path, err))
 			continue
 		}
 		r.files[path] = info
 	}
 	return errors.Join(faults...)
+}
+
+// due reports whether a ring may be tried, and forgets an older refusal.
+func (r *roster) due(name string) bool {
+	if no, ok := r.refused[name]; ok && time.Now().Before(no.again) {
+		return false
+	}
+	delete(r.refused, name)
+	return true
+}
+
+// refuse remembers why a ring could not be attached, for Err and for the next try.
+func (r *roster) refuse(name string, err error) error {
+	err = fmt.Errorf("transport: channel %q: %w", r.channel, err)
+	r.refused[name] = refusal{err, time.Now().Add(retryEvery)}
+	return err
 }
 
 func (r *roster) attach(path string) error {
@@ -159,8 +178,11 @@ func (r *roster) add(of *ring.Ring, path string, source uint64) error {
 		return err
 	}
 	f := &feed{ring: of, reader: reader, path: path, source: source, batch: make([]ring.Record, batchSize)}
+	if r.late && !again && o.Name == "" {
+		next, again = 1, true // a ring made after the subscriber: all of it is due
+	}
 	missing := max(reader.Seq(), next) - next
-	if err := f.pass(next); err != nil {
+	if err := sys.Guard(func() error { return f.pass(next) }); err != nil {
 		return errors.Join(err, reader.Close())
 	}
 	if again { // the reader's own count may cover part of it
@@ -208,6 +230,19 @@ func (s *Subscriber) empty() error {
 	return nil
 }
 
+// settle ends a Poll that failed, or whose function closed the subscriber.
+func (s *Subscriber) settle(err error) error {
+	if s.ended {
+		s.ended = false
+		return errors.Join(err, s.Close())
+	}
+	if f := s.feeds[s.turn]; f.reader.Err() == nil && errors.Is(err, ring.ErrCorrupt) && f.ring.Sound() == nil {
+		// The function met the fault in a ring of its own: what it was given comes again.
+		return errors.Join(err, f.reader.Seek(f.reader.Cursor()))
+	}
+	return s.drop(err)
+}
+
 // drop takes the feed whose turn it is out of the roster, because of err. An evicted one comes back as a newcomer and
 // goes on where it stopped.
 func (s *Subscriber) drop(err error) error {
@@ -243,7 +278,7 @@ func (s *Subscriber) Lost() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	lost := s.lost
-	for _, f := range s.feeds {
+	for _, f := range append(s.feeds[:len(s.feeds):len(s.feeds)], s.added...) {
 		lost += f.reader.Lost()
 	}
 	return lost
@@ -257,19 +292,26 @@ func (s *Subscriber) Publishers() int {
 
 // Wait sleeps until there may be something to poll, at most timeout. It can return early.
 func (s *Subscriber) Wait(timeout time.Duration) error {
-	words, values := make([]*uint32, 0, len(s.sleepers)), make([]uint32, 0, len(s.sleepers))
-	for i := range s.sleepers { // the newcomers' word last: an old kernel sleeps on the first alone
-		word, value, ok := s.sleepers[len(s.sleepers)-1-i].Arm()
-		if !ok {
-			return nil
+	return sys.Guard(func() error {
+		words, values := make([]*uint32, 0, len(s.sleepers)), make([]uint32, 0, len(s.sleepers))
+		for i := range s.sleepers { // the newcomers' word last: an old kernel sleeps on the first alone
+			word, value, ok := s.sleepers[len(s.sleepers)-1-i].Arm()
+			if !ok {
+				return nil
+			}
+			words, values = append(words, word), append(values, value)
 		}
-		words, values = append(words, word), append(values, value)
-	}
-	return sys.FutexWaitv(words, values, timeout)
+		return sys.FutexWaitv(words, values, timeout)
+	})
 }
 
-// Close gives up the subscriber's cursors; those of a durable subscriber stay for its successor.
+// Close gives up the subscriber's cursors; those of a durable subscriber stay for its successor. Called by Poll's
+// function, it takes effect after the frame at hand.
 func (s *Subscriber) Close() error {
+	if s.busy {
+		s.ended = true
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

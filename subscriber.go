@@ -13,6 +13,8 @@ import (
 type Subscriber struct {
 	feeds []*feed // one per publisher's ring
 	turn  int     // the feed that Poll looks at first
+	busy  bool    // within Poll
+	ended bool    // closed within Poll, by its function
 	roster
 }
 
@@ -28,12 +30,14 @@ func (s *Subscriber) Poll(max int, fn func(seal.Frame)) (n int, err error) {
 	if len(s.feeds) == 0 || max <= 0 {
 		return 0, s.empty()
 	}
+	s.busy = true
 	err = sys.Guard(func() error {
 		n, err = s.poll(max, fn)
 		return err
 	})
-	if err != nil {
-		err = s.drop(err)
+	s.busy = false
+	if err != nil || s.ended {
+		err = s.settle(err)
 	}
 	return n, err
 }
@@ -43,27 +47,32 @@ func (s *Subscriber) poll(max int, fn func(seal.Frame)) (n int, err error) {
 		if s.turn >= len(s.feeds) {
 			s.turn = 0
 		}
-		k, err := s.feeds[s.turn].poll(min(max-n, batchSize), fn)
+		k, err := s.take(s.feeds[s.turn], min(max-n, batchSize), fn)
 		n += k
-		if err != nil || n >= max {
+		if err != nil || s.ended {
 			return n, err
 		}
-		s.turn++
+		if s.turn++; n >= max {
+			break
+		}
 	}
 	return n, nil
 }
 
-// poll carries one batch from one ring.
-func (f *feed) poll(max int, fn func(seal.Frame)) (int, error) {
+// take carries one batch from one ring.
+func (s *Subscriber) take(f *feed, max int, fn func(seal.Frame)) (int, error) {
 	n := f.reader.Peek(f.batch[:max])
 	if n == 0 {
 		return 0, f.reader.Err()
 	}
 	frame := seal.Frame{Source: f.source, Epoch: f.reader.Epoch(), Seq: f.reader.First()}
-	for _, r := range f.batch[:n] {
+	for i, r := range f.batch[:n] {
 		frame.Stamp, frame.Payload = r.Stamp(), r.Payload()
 		fn(frame)
-		frame.Seq++
+		if frame.Seq++; s.ended {
+			n = i + 1
+			break
+		}
 	}
 	f.next = frame.Seq
 	return n, f.reader.Release(n)
