@@ -31,6 +31,7 @@ func (s *Subscriber) Poll(max int, fn func(seal.Frame)) (n int, err error) {
 		return 0, s.empty()
 	}
 	s.busy = true
+	defer func() { s.busy = false }() // also when fn panics
 	err = sys.Guard(func() error {
 		n, err = s.poll(max, fn)
 		return err

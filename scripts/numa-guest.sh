@@ -52,7 +52,9 @@ elif [ ! -s "$kernel" ]; then
 	for tool in apt-get apt-cache dpkg-deb; do
 		command -v $tool >/dev/null || lack "$tool is not installed to fetch a kernel; set PULSE_KERNEL to a kernel image"
 	done
-	fetch_kernel || lack "no kernel package can be downloaded (try apt-get update, or set PULSE_KERNEL to a kernel image)"
+	# A fresh image has no package lists.
+	fetch_kernel || { [ "$(id -u)" = 0 ] && apt-get -q update >"$tmp/update.log" 2>&1 && fetch_kernel; } ||
+		lack "no kernel package can be downloaded (try apt-get update, or set PULSE_KERNEL to a kernel image)"
 fi
 
 export CGO_ENABLED=0 GOOS=linux GOARCH=amd64

@@ -4,8 +4,8 @@
 #   scripts/setup.sh [go] [race] [numa] [nix]
 #
 # go: go itself, which is checked and never installed. race: a C compiler, the race detector links with it.
-# numa: an emulator for the two-node guest. nix: the nix command. What is missing is installed on Debian and Ubuntu when root or passwordless sudo is there;
-# elsewhere it is named and the script ends with 1.
+# numa: an emulator for the two-node guest. nix: the nix command. What is missing is installed on Debian and Ubuntu when
+# root or passwordless sudo is there; elsewhere it is named and the script ends with 1.
 set -euo pipefail
 
 min_go=1.26
