@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -279,16 +280,48 @@ func unavailable(t *testing.T, why string) {
 // privateDir returns a directory of the test's own, in memory where there is such a place.
 func privateDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "ring-test-")
+	sweepDirs.Do(sweepPrivateDirs)
+	dir, err := os.MkdirTemp(sharedMemory, privatePrefix)
 	if err != nil {
 		return t.TempDir()
 	}
+	alive, err := os.Create(filepath.Join(dir, aliveFile))
+	if err == nil {
+		_, err = sys.LockByte(alive, 0)
+	}
+	own := filepath.Join(dir, "own")
+	if err = errors.Join(err, os.Mkdir(own, 0o700)); err != nil {
+		t.Fatal(errors.Join(err, os.RemoveAll(dir)))
+	}
 	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
+		if err := errors.Join(os.RemoveAll(dir), alive.Close()); err != nil {
 			t.Error(err)
 		}
 	})
-	return dir
+	return own
+}
+
+const (
+	sharedMemory  = "/dev/shm"
+	privatePrefix = "pulse-ring-test-"
+	aliveFile     = "alive" // locked as long as the test's process lives
+)
+
+var sweepDirs sync.Once
+
+// sweepPrivateDirs removes what killed runs left: directories whose lock nobody holds.
+func sweepPrivateDirs() {
+	dirs, _ := filepath.Glob(filepath.Join(sharedMemory, privatePrefix+"*")) // the pattern is well formed
+	for _, dir := range dirs {
+		f, err := os.OpenFile(filepath.Join(dir, aliveFile), os.O_RDWR, 0)
+		if err != nil {
+			continue // being made, or not a test's
+		}
+		if free, err := sys.LockByte(f, 0); err == nil && free {
+			_ = os.RemoveAll(dir) // another sweep may be at it
+		}
+		_ = f.Close()
+	}
 }
 
 // crashRing makes a ring with a path, which Linux alone has.
