@@ -52,8 +52,9 @@ func makeScratch(parent string) (*scratch, error) {
 		return nil, err
 	}
 	f, err := sys.Unlinked(dir, aliveSize, 0o600, -1)
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+	if err != nil { // swept before it held anything, a file system may call that many things: the look tells
+		_, gone := os.Lstat(dir)
+		return nil, errors.Join(err, gone, os.RemoveAll(dir))
 	}
 	s := &scratch{dir, f}
 	if _, err = sys.LockByte(f, 0); err == nil { // nobody else can hold it: the file has no name yet
