@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
 )
@@ -26,8 +27,9 @@ type scratch struct {
 const (
 	scratchPrefix = "pulse-bench-"
 	aliveName     = "alive"
-	aliveSize     = 8 // bytes; an empty file cannot be allocated
-	scratchTries  = 8 // directories lost to a sweep before giving up: two would be a wonder
+	aliveSize     = 8           // bytes; an empty file cannot be allocated
+	makingAtMost  = time.Minute // an older directory without a lock is no run's any more
+	scratchTries  = 8           // directories lost to a sweep before giving up: two would be a wonder
 )
 
 // openScratch takes away what dead runs left in parent and makes this run's directory there.
@@ -52,9 +54,8 @@ func makeScratch(parent string) (*scratch, error) {
 		return nil, err
 	}
 	f, err := sys.Unlinked(dir, aliveSize, 0o600, -1)
-	if err != nil { // swept before it held anything, a file system may call that many things: the look tells
-		_, gone := os.Lstat(dir)
-		return nil, errors.Join(err, gone, os.RemoveAll(dir))
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	s := &scratch{dir, f}
 	if _, err = sys.LockByte(f, 0); err == nil { // nobody else can hold it: the file has no name yet
@@ -102,6 +103,9 @@ func sweep(parent string) {
 func sweepOne(dir string) (err error) {
 	f, err := sys.OpenShared(filepath.Join(dir, aliveName), true)
 	if errors.Is(err, fs.ErrNotExist) {
+		if made, err := os.Lstat(dir); err != nil || time.Since(made.ModTime()) < makingAtMost {
+			return err
+		}
 		return os.Remove(dir) // refuses unless it is empty
 	}
 	if err != nil {

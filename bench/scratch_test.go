@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // there says whether a directory or file exists.
@@ -90,7 +91,8 @@ func TestSweepLeavesAloneWhatIsNotADeadRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	empty := filepath.Join(parent, scratchPrefix+"empty")
-	if err := os.Mkdir(empty, 0o700); err != nil {
+	long := time.Now().Add(-2 * makingAtMost)
+	if err := errors.Join(os.Mkdir(empty, 0o700), os.Chtimes(empty, long, long)); err != nil {
 		t.Fatal(err)
 	}
 	own, err := makeScratch(parent)
