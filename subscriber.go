@@ -22,7 +22,8 @@ type Subscriber struct {
 // when Poll returns the frames are released. Each publisher's frames come in order and at most once. Publishers take
 // turns, a batch each.
 //
-// An error names the ring it concerns; the subscriber goes on with the other publishers at the next Poll.
+// An error names the ring it concerns; the subscriber goes on with the other publishers at the next Poll. If fn itself met
+// the fault, in a ring it forwards to, no publisher is dropped and the batch at hand comes again.
 func (s *Subscriber) Poll(max int, fn func(seal.Frame)) (n int, err error) {
 	if s.changed.Load() {
 		s.adopt()
