@@ -19,3 +19,7 @@ func (m Mem) Store32(off uint64, v uint32) {
 // PlainStores says whether later loads may pass Store64 and Store32. Here they do, as long as the store waits in the
 // store buffer: whoever relies on the opposite order calls Membarrier on the other side.
 const PlainStores = true
+
+// Touch asks for the cache line of the 8-aligned word at off, which another thread may be writing: a load of which
+// nothing is used, so that the line is on its way while the caller looks elsewhere.
+func (m Mem) Touch(off uint64) { m.Load64(off) }
