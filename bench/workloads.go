@@ -17,10 +17,11 @@ type PingPong struct{ Setup Setup }
 // buffered Go channel.
 type Throughput struct{ Setup Setup }
 
-// FanOut streams 64-byte messages, published 32 at a time, to 1, 2, 4 and 8 gating readers. The subject is 4 readers, the baseline
-// "one" a single reader. One thread on the far side carries all readers of a lane, in turns, so its work grows with their number: this is
-// the cost of a reader, not of a processor per reader. The rate counts messages that every reader has received, each once however many
-// readers there are; a run in which a reader misses a message fails.
+// FanOut streams 64-byte messages, published one by one, to 1, 2, 4 and 8 gating readers. The subject is 4 readers, the baseline "one"
+// a single reader; the variant "batched" is 4 readers of a stream published 32 at a time, against "one-batched". One thread on the far
+// side carries all readers of a lane, in turns, so its work grows with their number: this is the cost of a reader, not of a processor
+// per reader, and in batches, where a single reader keeps that thread busy already, N readers share it out among them. The rate counts
+// messages that every reader has received, each once however many readers there are; a run in which a reader misses a message fails.
 type FanOut struct{ Setup Setup }
 
 // OneWay sends Setup.Rate messages a second at instants fixed beforehand and measures from the intended instant to the reader. The
@@ -39,7 +40,7 @@ var catalogue = []struct {
 }{
 	{"ring/pingpong", "one message there, one back", func(s Setup) Workload { return PingPong{s} }},
 	{"ring/throughput", "64-byte messages, batches of 32 and one by one", func(s Setup) Workload { return Throughput{s} }},
-	{"ring/fanout", "one writer, 1 to 8 readers", func(s Setup) Workload { return FanOut{s} }},
+	{"ring/fanout", "one writer, 1 to 8 readers of each message", func(s Setup) Workload { return FanOut{s} }},
 	{"ring/oneway", "at a fixed rate, from the intended instant", func(s Setup) Workload { return OneWay{s} }},
 }
 
@@ -138,14 +139,16 @@ func (w FanOut) Run(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	stream := func(name string, readers int) laneSpec {
-		return laneSpec{Name: name, Kind: kindRing, Pattern: patternStream, Size: payloadSize, Batch: batchSize, Readers: readers}
+	stream := func(name string, readers, batch int) laneSpec {
+		return laneSpec{Name: name, Kind: kindRing, Pattern: patternStream, Size: payloadSize, Batch: batch, Readers: readers}
 	}
 	one := []string{"one"}
 	return run(ctx, s, plan{
 		name: "ring/fanout", subject: "four", against: one,
-		variants: map[string]variant{"1": {"one", one}, "2": {"two", one}, "4": {"four", one}, "8": {"eight", one}},
-		lanes:    []laneSpec{stream("eight", 8), stream("four", 4), stream("one", 1), stream("two", 2)},
+		variants: map[string]variant{"1": {"one", one}, "2": {"two", one}, "4": {"four", one}, "8": {"eight", one},
+			"batched": {"four-batched", []string{"one-batched"}}},
+		lanes: []laneSpec{stream("eight", 8, 1), stream("four", 4, 1), stream("one", 1, 1), stream("two", 2, 1),
+			stream("four-batched", 4, batchSize), stream("one-batched", 1, batchSize)},
 	})
 }
 

@@ -89,19 +89,20 @@ func (r *Reader) peek(batch []Record) int {
 		until = pos + r.capacity // what is no commit word ends the batch
 	}
 	end, tag, n := off+until-pos, uint64(uint32(r.seq))<<4, 0
+	mem, span, room := r.mem, r.span, r.largest-(HeaderSize+1)
 	for n < len(batch) {
 		size := word & sizeMask
-		if word>>flagShift != tag || size-(HeaderSize+1) > r.largest-(HeaderSize+1) || off+size > r.span {
+		if word>>flagShift != tag || size-(HeaderSize+1) > room || off+size > span {
 			return r.odd(batch, n, pos-pos&r.mask+off, word)
 		}
-		batch[n] = r.mem.Bytes(off, size)
+		batch[n] = mem.Bytes(off, size)
 		n++
 		tag = (tag + 1<<4) & (1<<36 - 1)
 		off += stride(size)
 		if off >= end {
 			break
 		}
-		if word = r.mem.Load64(off); word>>seqShift != tag>>4 {
+		if word = mem.Load64(off); word>>seqShift != tag>>4 {
 			break
 		}
 	}
