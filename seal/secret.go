@@ -1,0 +1,108 @@
+package seal
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+
+	"github.com/alphapulse/transport/internal/sys"
+)
+
+// secretSize is the size of a secret in bytes.
+const secretSize = 32
+
+// Secret is what both ends of a channel share and nobody else knows: 32 random bytes, or what the TLS exporter of a
+// control link gave. All traffic keys come from it. The zero Secret is not valid.
+//
+// It does not print: the bytes lie behind a pointer, so that not even a struct that carries a Secret shows them.
+type Secret struct{ b *[secretSize]byte }
+
+// NewSecret draws a secret.
+func NewSecret() Secret {
+	b := new([secretSize]byte)
+	_, _ = rand.Read(b[:]) // ends the program rather than fail, since Go 1.24
+	return Secret{b}
+}
+
+// SecretOf is the secret with these bytes, for secrets that come from elsewhere than a file.
+func SecretOf(b [secretSize]byte) Secret { return Secret{&b} }
+
+// String says that this is a secret, and not which.
+func (s Secret) String() string { return "seal.Secret(redacted)" }
+
+// GoString says that this is a secret, and not which.
+func (s Secret) GoString() string { return s.String() }
+
+// A secret's file holds 64 hex digits and perhaps a newline.
+const secretDigits = 2 * secretSize
+
+// LoadSecret reads a secret that Write wrote. It refuses, with ErrSecret and the remedy, a file that anybody but its owner
+// may read or write, that belongs to neither this user nor root, that is a symbolic link or no regular file, or that holds
+// anything but 64 hex digits.
+func LoadSecret(path string) (s Secret, err error) {
+	f, err := sys.OpenShared(path, false)
+	if errors.Is(err, syscall.ELOOP) {
+		return Secret{}, secretFault(path, "it is a symbolic link: name the file itself")
+	}
+	if err != nil {
+		return Secret{}, fmt.Errorf("seal: %w: %w", ErrSecret, err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	facts, err := sys.Facts(f)
+	if err != nil {
+		return Secret{}, fmt.Errorf("seal: %w: %w", ErrSecret, err)
+	}
+	switch {
+	case !facts.Regular:
+		return Secret{}, secretFault(path, "it is no regular file")
+	case facts.UID != os.Geteuid() && facts.UID != 0:
+		return Secret{}, secretFault(path, fmt.Sprintf("it belongs to user %d and this is user %d: chown it", facts.UID, os.Geteuid()))
+	case facts.Mode&0o077 != 0:
+		return Secret{}, secretFault(path, fmt.Sprintf("its mode %#o lets others at it: chmod 600 %s, and replace the secret if others could have read it", facts.Mode, path))
+	}
+	return readSecret(path, f)
+}
+
+// readSecret reads at most one byte more than a secret has.
+func readSecret(path string, r io.Reader) (Secret, error) {
+	text, err := io.ReadAll(io.LimitReader(r, secretDigits+2))
+	if err != nil {
+		return Secret{}, fmt.Errorf("seal: %w: %w", ErrSecret, err)
+	}
+	if len(text) == secretDigits+1 && text[secretDigits] == '\n' {
+		text = text[:secretDigits]
+	}
+	var b [secretSize]byte
+	if len(text) != secretDigits {
+		return Secret{}, secretFault(path, "it does not hold 64 hex digits and a newline: make one with pulse keygen")
+	}
+	if _, err := hex.Decode(b[:], text); err != nil { // its text would quote a digit
+		return Secret{}, secretFault(path, "it holds something else than hex digits: make one with pulse keygen")
+	}
+	return SecretOf(b), nil
+}
+
+func secretFault(path, fault string) error {
+	return fmt.Errorf("seal: %w: %s: %s", ErrSecret, path, fault)
+}
+
+// Write puts the secret into a new file of mode 0600, as 64 hex digits and a newline. It overwrites nothing (fs.ErrExist)
+// and leaves no half file behind.
+func (s Secret) Write(path string) error {
+	if s.b == nil {
+		return fmt.Errorf("seal: %w: the zero Secret is not valid", ErrSecret)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("seal: %w: %w", ErrSecret, err)
+	}
+	_, err = fmt.Fprintf(f, "%x\n", s.b[:])
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("seal: %w: %w", ErrSecret, errors.Join(err, os.Remove(path)))
+	}
+	return nil
+}
