@@ -1,0 +1,6 @@
+//go:build race
+
+package pack
+
+// raced says whether the race detector watches.
+const raced = true
