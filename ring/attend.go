@@ -41,7 +41,8 @@ func (r *Reader) odd(batch []Record, n int, pos, word uint64) int {
 			break
 		}
 		if r.out == 0 {
-			r.cursor = r.next
+			r.cursor, r.owed = r.next, r.seq
+			r.slot.Store64(slotSeq, r.seq)
 			r.slot.Store64(slotCursor, r.next)
 			if check.On {
 				check.Point("skip")
@@ -60,10 +61,15 @@ func (r *Reader) skip(word uint64) bool {
 		r.fail(fmt.Errorf("%w: %s: word %#x at position %d is no record of number %d", ErrCorrupt, r.ring.name(), word, r.next, r.seq))
 		return false
 	}
-	if kind, epoch := r.control(r.next, word); kind == kindEpoch {
-		r.epoch = epoch
+	m, ok := r.past(mark{pos: r.next, seq: r.seq, epoch: r.epoch}, word)
+	if !ok {
+		if !r.evicted() {
+			r.fail(fmt.Errorf("%w: %s: the record at position %d leads from number %d nowhere", ErrCorrupt, r.ring.name(), r.next, r.seq))
+		}
+		return false
 	}
-	r.next += stride(word & sizeMask)
+	r.lost += m.lost
+	r.next, r.seq, r.epoch = m.pos, m.seq, m.epoch
 	return true
 }
 
@@ -88,26 +94,20 @@ func (r *Reader) releaseSome(n int) error {
 		r.out -= n
 		return nil
 	}
-	if r.lossy { // the records lie in the arena: the cursor follows when all are given back
-		r.out -= n
-		return nil
-	}
-	pos, seq := r.cursor, r.seq-uint64(r.out)
+	m := mark{pos: r.cursor, seq: r.owed}
 	for left := n; left > 0; {
-		word := r.mem.Load64(pos & r.mask)
-		size := word & sizeMask
-		if size < wordSize || size > r.largest || pos >= r.next {
-			r.fail(fmt.Errorf("%w: %s: word %#x at position %d changed under its reader", ErrCorrupt, r.ring.name(), word, pos))
-			return r.err
-		}
+		word, ok := r.mem.Load64(m.pos&r.mask), false
 		if word&flagControl == 0 {
 			left--
-			seq++
 		}
-		pos += stride(size)
+		if m, ok = r.past(m, word); !ok || m.pos > r.next {
+			r.fail(fmt.Errorf("%w: %s: word %#x at position %d changed under its reader", ErrCorrupt, r.ring.name(), word, m.pos))
+			return r.err
+		}
 	}
+	pos, seq := m.pos, m.seq
 	r.out -= n
-	r.cursor = pos
+	r.cursor, r.owed = pos, seq
 	r.slot.Store64(slotSeq, seq)
 	if check.On {
 		check.Point("release.seq")
@@ -175,7 +175,7 @@ func (r *Reader) find(pos uint64) (m mark, out int, ok bool) {
 		return m, 0, false
 	}
 	m, ok = r.walk(from, pos)
-	return m, int(m.seq - from.seq), ok
+	return m, int(m.count - from.count), ok
 }
 
 // peekCopies is Peek of a lossy reader. Between the look at a word and the end of its copy the writer may come round;
@@ -196,7 +196,7 @@ func (r *Reader) peekCopies(batch []Record) int {
 			if !r.intact(pos) || !r.passLossy(word) {
 				return r.relocate()
 			}
-			if pos = r.next; pos-from > r.capacity { // nothing but control records: forged
+			if pos, seq = r.next, r.seq; pos-from > r.capacity { // nothing but control records: forged
 				break
 			}
 			continue
@@ -222,12 +222,12 @@ func (r *Reader) peekCopies(batch []Record) int {
 
 // passLossy passes a control record that may be overwritten while it is read.
 func (r *Reader) passLossy(word uint64) bool {
-	at, epoch := r.next, r.epoch
+	at, seq, epoch, lost := r.next, r.seq, r.epoch, r.lost
 	if !r.skip(word) {
 		return false
 	}
 	if !r.intact(at) {
-		r.next, r.epoch = at, epoch
+		r.next, r.seq, r.epoch, r.lost = at, seq, epoch, lost
 		return false
 	}
 	return true

@@ -46,7 +46,7 @@ func createNamed(o Options) (r *Ring, err error) {
 	if _, err := os.Lstat(o.Path); err == nil {
 		return nil, &fs.PathError{Op: "create ring", Path: o.Path, Err: fs.ErrExist}
 	}
-	geo := geometry{page: uint64(o.page()), capacity: uint64(o.Capacity), instance: newInstance()}
+	geo := geometry{page: uint64(o.page()), capacity: uint64(o.Capacity), instance: o.Instance}
 	gid := -1
 	if o.GID > 0 {
 		gid = o.GID
@@ -103,7 +103,7 @@ func createAnonymous(o Options) (*Ring, error) {
 }
 
 func createMemfd(o Options) (*Ring, error) {
-	geo := geometry{page: uint64(o.page()), capacity: uint64(o.Capacity), instance: newInstance()}
+	geo := geometry{page: uint64(o.page()), capacity: uint64(o.Capacity), instance: o.Instance}
 	dataFile, err := sys.Memfd("pulse-ring", int64(geo.page+geo.capacity), o.HugePages)
 	if err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func fill(o Options, geo geometry, dataFile, curFile *os.File) (*Ring, error) {
 	if err != nil {
 		return nil, errors.Join(err, dataFile.Close(), curFile.Close())
 	}
-	initHeader(head.Mem, geo)
+	initHeader(head.Mem, geo, o.First)
 	geo.encode(head.All(), magicData)
 	if err := head.Unmap(); err != nil {
 		return nil, errors.Join(err, dataFile.Close(), curFile.Close())

@@ -28,7 +28,10 @@ type grants struct {
 	limit   uint64 // as in the header; never decreases
 	granted uint64 // what gates allowed last; at most limit
 	epoch   uint64
-	opened  uint64 // epoch of which the readers know from a record; below epoch until the first claim
+	opened  uint64 // epoch of which the readers know from a record; another than voice until the next claim
+	voice   uint64 // epoch of the records to come: the writer's own, or in a mirror that of whom it repeats
+	skip    uint64 // number that Continue goes on with; 0: none
+	lost    uint64 // of those it passes over
 	marked  uint64 // position of the newest mark
 	marks   int    // how many marks were made
 	behind  bool   // a gating reader was a good part of a window behind at the last look: a stream
@@ -72,7 +75,7 @@ func (w *Writer) askBatch(n, k int) (int, error) {
 	if k <= 0 && w.broken == nil {
 		return 0, fmt.Errorf("%w: claim of %d records", ErrEmpty, k)
 	}
-	if n <= 0 || n > w.room || w.opened != w.epoch || w.broken != nil {
+	if n <= 0 || n > w.room || w.opened != w.voice || w.skip != 0 || w.broken != nil {
 		if _, err := w.ask(n); err != nil {
 			return 0, err
 		}
@@ -98,8 +101,11 @@ func (w *Writer) prepare(n uint64) error {
 		w.Flush()
 	}
 	need := stride(n+HeaderSize) + wordSize
-	if w.opened != w.epoch {
+	if w.opened != w.voice {
 		need += max(epochRecord, epochSize(w.Position())) // a pad may come before it
+	}
+	if w.skip != 0 {
+		need += skipRecord + HeaderSize + 16 // and makes the epoch record larger by that at most
 	}
 	pad := w.pad(need)
 	if err := w.reach(need + pad); err != nil {
@@ -108,10 +114,7 @@ func (w *Writer) prepare(n uint64) error {
 	if pad > 0 {
 		w.control(kindPad, pad)
 	}
-	if w.opened != w.epoch {
-		w.control(kindEpoch, epochSize(w.Position()), w.epoch, w.opened)
-		w.opened = w.epoch
-	}
+	w.turn()
 	w.open(n)
 	return nil
 }

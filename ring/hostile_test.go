@@ -155,7 +155,7 @@ func TestForgedHeadersLeadNobodyAstray(t *testing.T) {
 			forged.hdr.Store64(hdrEpoch, value())
 		}
 		for range rng.IntN(markCount) {
-			storeMark(forged.hdr, rng.IntN(markCount), mark{value(), value(), value()})
+			storeMark(forged.hdr, rng.IntN(markCount), mark{pos: value(), seq: value(), epoch: value()})
 		}
 		if rng.IntN(2) == 0 {
 			for off := uint64(0); off < forged.capacity; off += 8 {

@@ -86,7 +86,8 @@ const (
 	flagShift   = 28
 	seqShift    = 32
 
-	epochRecord = 64 // payload: new epoch u64, old epoch u64, and what it takes to begin the next record on a cache line
+	epochRecord = 64              // payload: new epoch u64, old epoch u64, and what it takes to begin the next record on a cache line
+	skipRecord  = HeaderSize + 16 // payload: the next number u64, how many of those passed over are lost u64
 	firstSeq    = 1
 )
 
@@ -94,6 +95,7 @@ const (
 const (
 	kindPad   = 1
 	kindEpoch = 2
+	kindSkip  = 3
 )
 
 // stride is the room that size bytes take in the ring.

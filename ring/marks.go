@@ -12,6 +12,7 @@ import (
 //	0  position u64 · seq u64 · epoch u64 · check u64 (the three and a constant, exclusive or)
 type mark struct {
 	pos, seq, epoch uint64
+	count, lost     uint64 // in a walk, not in the file: messages passed, and numbers that skips on the way call lost
 }
 
 const markCheck = 0x9e3779b97f4a7c15
@@ -21,7 +22,7 @@ func (w *Writer) mark(head uint64) {
 	if w.marks > 0 && head-w.marked < w.step/2 {
 		return
 	}
-	storeMark(w.hdr, w.marks, mark{head, w.seq, w.opened})
+	storeMark(w.hdr, w.marks, mark{pos: head, seq: w.seq, epoch: w.opened})
 	w.marked = head
 	w.marks++
 	if check.On {
@@ -45,7 +46,7 @@ func storeMark(hdr sys.Mem, i int, m mark) {
 func loadMark(hdr sys.Mem, i int) (m mark, ok bool) {
 	at := hdrMarks + uint64(i)*markSize
 	sum := hdr.Load64(at + 24)
-	m = mark{hdr.Load64(at), hdr.Load64(at + 8), hdr.Load64(at + 16)}
+	m = mark{pos: hdr.Load64(at), seq: hdr.Load64(at + 8), epoch: hdr.Load64(at + 16)}
 	return m, m.pos^m.seq^m.epoch^markCheck == sum && sum != 0 && m.seq >= firstSeq && m.pos&7 == 0
 }
 
@@ -71,20 +72,35 @@ func (d *data) walk(m mark, to uint64) (mark, bool) {
 		return m, false
 	}
 	for from := m.pos; m.pos-from < to-from; {
-		word := d.mem.Load64(m.pos & d.mask)
-		if !d.plausible(m.pos, word, m.seq) {
+		var ok bool
+		if m, ok = d.past(m, d.mem.Load64(m.pos&d.mask)); !ok {
 			return m, false
 		}
-		if word&flagControl != 0 {
-			if kind, epoch := d.control(m.pos, word); kind == kindEpoch {
-				m.epoch = epoch
-			}
-		} else {
-			m.seq++
-		}
-		m.pos += stride(word & sizeMask)
 	}
 	return m, m.pos == to
+}
+
+// past returns the mark after the record at m, whose commit word is word.
+func (d *data) past(m mark, word uint64) (mark, bool) {
+	if !d.plausible(m.pos, word, m.seq) {
+		return m, false
+	}
+	if word&flagControl == 0 {
+		m.seq++
+		m.count++
+	} else {
+		switch kind, value, lost := d.control(m.pos, word); kind {
+		case kindEpoch:
+			m.epoch = value
+		case kindSkip:
+			if value-m.seq-1 >= maxSkip || lost > value-m.seq {
+				return m, false
+			}
+			m.seq, m.lost = value, m.lost+lost
+		}
+	}
+	m.pos += stride(word & sizeMask)
+	return m, true
 }
 
 // plausible reports whether word can be the commit word at pos of a record of number seq.
@@ -98,17 +114,17 @@ func (d *data) plausible(pos, word, seq uint64) bool {
 		word&flagMask&^flagControl == 0 && pos&d.mask+size <= d.span
 }
 
-// control reads the control record at pos: its kind, and the epoch it opens.
-func (d *data) control(pos, word uint64) (kind, epoch uint64) {
-	size := word & sizeMask
+// control reads the control record at pos: its kind, and the two words of an epoch change (new, old) or a skip (next number,
+// how many are lost).
+func (d *data) control(pos, word uint64) (kind, first, second uint64) {
+	size, at := word&sizeMask, pos&d.mask
 	if size < HeaderSize {
-		return kindPad, 0
+		return kindPad, 0, 0
 	}
-	kind = d.mem.Load64(pos&d.mask + 8)
-	if kind == kindEpoch && size >= HeaderSize+16 {
-		epoch = d.mem.Load64(pos&d.mask + HeaderSize)
+	if kind = d.mem.Load64(at + 8); kind != kindPad && size >= HeaderSize+16 {
+		first, second = d.mem.Load64(at+HeaderSize), d.mem.Load64(at+HeaderSize+8)
 	}
-	return kind, epoch
+	return kind, first, second
 }
 
 // locate finds the record boundary at pos: its seq and the epoch in force. ok is false when pos is no boundary or is
@@ -148,7 +164,7 @@ func (d *data) boundary(pos, floor uint64) (m mark, ok bool) {
 func (d *data) backward(pos uint64, after mark) (mark, bool) {
 	word := d.mem.Load64(pos & d.mask)
 	seq := after.seq - uint64(uint32(after.seq)-uint32(word>>seqShift))
-	end, ok := d.walk(mark{pos, seq, 0}, after.pos)
+	end, ok := d.walk(mark{pos: pos, seq: seq}, after.pos)
 	if !ok || end.seq != after.seq {
 		return mark{}, false
 	}
@@ -156,7 +172,7 @@ func (d *data) backward(pos uint64, after mark) (mark, bool) {
 	if old, changed := d.epochBefore(pos, after.pos); changed {
 		epoch = old
 	}
-	return mark{pos, seq, epoch}, true
+	return mark{pos: pos, seq: seq, epoch: epoch}, true
 }
 
 // epochBefore returns the epoch in force at pos as the first epoch record from there names it.
@@ -167,8 +183,8 @@ func (d *data) epochBefore(pos, to uint64) (old uint64, changed bool) {
 		if size < wordSize || size > d.largest {
 			return 0, false
 		}
-		if kind, _ := d.control(pos, word); word&flagControl != 0 && kind == kindEpoch {
-			return d.mem.Load64(pos&d.mask + HeaderSize + 8), true
+		if kind, _, before := d.control(pos, word); word&flagControl != 0 && kind == kindEpoch {
+			return before, true
 		}
 		pos += stride(size)
 	}

@@ -36,6 +36,10 @@ type Options struct {
 	// systems without shared mappings. It excludes Path.
 	Heap bool
 
+	// Instance and First are for mirrors, which carry another ring's records: the instance of that ring, and the number
+	// of the first record there will be. 0 means an instance drawn at random, and 1.
+	Instance, First uint64
+
 	// GID lets the members of one group use a named ring (files 0660 instead of 0600). 0 means nobody but the owner.
 	GID int
 }
@@ -45,6 +49,10 @@ func (o Options) checked() (Options, error) {
 	if o.Capacity == 0 {
 		o.Capacity = max(DefaultCapacity, o.page())
 	}
+	if o.Instance == 0 {
+		o.Instance = newInstance()
+	}
+	o.First = max(o.First, firstSeq)
 	var faults []error
 	if page := o.page(); o.Capacity < page || o.Capacity > MaxCapacity || bits.OnesCount(uint(o.Capacity)) != 1 {
 		faults = append(faults, fmt.Errorf("%w: capacity %d is not a power of two from %d to %d", ErrOptions, o.Capacity, page, MaxCapacity))

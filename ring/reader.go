@@ -24,6 +24,7 @@ type Reader struct {
 	out    int    // records peeked and not released
 	count  uint64 // records peeked in the last batch
 	cursor uint64 // as in the slot
+	owed   uint64 // number of the record at cursor
 	gen    uint32 // the slot's generation at attach
 	slot   sys.Mem
 	attached
@@ -153,7 +154,7 @@ func (r *Reader) Release(n int) error {
 		return r.releaseSome(n)
 	}
 	r.out = 0
-	r.cursor = r.next
+	r.cursor, r.owed = r.next, r.seq
 	r.slot.Store64(slotSeq, r.seq)
 	r.slot.Store64(slotCursor, r.next)
 	if check.On {

@@ -95,18 +95,18 @@ func Open(o Options) (*Ring, error) {
 
 func createHeap(o Options) *Ring {
 	o.Heap = true
-	geo := geometry{page: uint64(o.page()), capacity: uint64(o.Capacity), instance: newInstance()}
+	geo := geometry{page: uint64(o.page()), capacity: uint64(o.Capacity), instance: o.Instance}
 	r := &Ring{opts: o, geo: geo, cur: sys.Heap(curSize)}
 	hdr := sys.Heap(hdrSize)
 	r.data = view(sys.Heap(o.Capacity), hdr, geo.capacity, true)
-	initHeader(hdr, geo)
+	initHeader(hdr, geo, o.First)
 	return r
 }
 
 // initHeader puts the first position and mark into a new header. Positions start at capacity, so that limit − capacity
 // is never negative.
-func initHeader(hdr sys.Mem, geo geometry) {
-	storeMark(hdr, 0, mark{pos: geo.capacity, seq: firstSeq})
+func initHeader(hdr sys.Mem, geo geometry, first uint64) {
+	storeMark(hdr, 0, mark{pos: geo.capacity, seq: first})
 	hdr.Store64(hdrPublished, geo.capacity)
 	hdr.Store64(hdrLimit, geo.capacity)
 }

@@ -114,7 +114,7 @@ func (rd *Reader) countMissed() {
 
 func (rd *Reader) begin(m mark) {
 	rd.next, rd.cursor, rd.end = m.pos, m.pos, m.pos
-	rd.seq, rd.epoch = m.seq, m.epoch
+	rd.seq, rd.owed, rd.epoch = m.seq, m.seq, m.epoch
 }
 
 // enter finds the place to start and, gating, makes the writer respect it.

@@ -103,6 +103,7 @@ func (r *Ring) resume(d data) (*Writer, error) {
 	w.limit, w.granted = max(d.hdr.Load64(hdrLimit), end.pos), end.pos
 	w.opened = end.epoch
 	w.epoch = max(d.hdr.Load64(hdrEpoch)+1, uint64(time.Now().Unix()))
+	w.voice = w.epoch
 	w.fence()
 	if check.On {
 		check.Point("resume.fence")
