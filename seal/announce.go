@@ -121,10 +121,11 @@ func OpenAnnounce(secret Secret, header, body []byte, nonce Nonce) (a Announce, 
 
 // announceMac is HMAC-SHA-256 over header and body, cut to 16 bytes.
 func announceMac(secret Secret, header, body []byte) ([]byte, error) {
-	if secret.b == nil {
-		return nil, fmt.Errorf("%w: the zero Secret is not valid", ErrSecret)
+	b, err := secret.bytes()
+	if err != nil {
+		return nil, err
 	}
-	key, err := hkdf.Key(sha256.New, secret.b[:], nil, labelAnnounce+string(header[channelAt:channelAt+4]), sha256.Size)
+	key, err := hkdf.Key(sha256.New, b, nil, labelAnnounce+string(header[channelAt:channelAt+4]), sha256.Size)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 )
 
 // Session names what is sealed: one sender's life on one path for one source. With its salt it is what all keys of the
@@ -34,22 +33,22 @@ const (
 	labelAnnounce = "pulse announce"
 )
 
-// schedule derives the keys of one session in one direction. Sealers and openers hold it behind a pointer: printed, they
-// show an address and not the master.
+// schedule derives the keys of one session in one direction.
 type schedule struct {
 	suite  Suite
-	master []byte
+	master Secret // it does not print either
 	info   []byte // all of the derivation's info but its last 8 bytes
 }
 
 func newSchedule(label string, secret Secret, suite Suite, s Session, salt Salt) (*schedule, error) {
-	if secret.b == nil {
-		return nil, fmt.Errorf("%w: the zero Secret is not valid", ErrSecret)
+	b, err := secret.bytes()
+	if err != nil {
+		return nil, err
 	}
 	if err := suite.check(); err != nil {
 		return nil, err
 	}
-	master, err := hkdf.Extract(sha256.New, secret.b[:], salt[:])
+	master, err := hkdf.Extract(sha256.New, b, salt[:])
 	if err != nil {
 		return nil, err
 	}
@@ -57,13 +56,17 @@ func newSchedule(label string, secret Secret, suite Suite, s Session, salt Salt)
 	info = binary.LittleEndian.AppendUint64(info, s.Source)
 	info = binary.LittleEndian.AppendUint32(info, s.Epoch)
 	info = append(info, s.Path, byte(suite))
-	return &schedule{suite: suite, master: master, info: info}, nil
+	return &schedule{suite: suite, master: SecretOf([secretSize]byte(master)), info: info}, nil
 }
 
 // bytes derives what n stands for: the key, then the IV.
 func (s *schedule) bytes(n uint64) ([]byte, error) {
 	info := binary.LittleEndian.AppendUint64(s.info[:len(s.info):len(s.info)], n)
-	return hkdf.Expand(sha256.New, s.master, string(info), s.suite.keySize()+nonceSize)
+	master, err := s.master.bytes()
+	if err != nil {
+		return nil, err
+	}
+	return hkdf.Expand(sha256.New, master, string(info), s.suite.keySize()+nonceSize)
 }
 
 // key derives the key with number n, or for receiver n.

@@ -18,18 +18,30 @@ const secretSize = 32
 // Secret is what both ends of a channel share and nobody else knows: 32 random bytes, or what the TLS exporter of a
 // control link gave. All traffic keys come from it. The zero Secret is not valid.
 //
-// It does not print: the bytes lie behind a pointer, so that not even a struct that carries a Secret shows them.
-type Secret struct{ b *[secretSize]byte }
+// It does not print: the bytes lie behind two pointers, because fmt cannot call String on the unexported field of another
+// struct and, asked with a verb that does not fit, follows one.
+type Secret struct{ b **[secretSize]byte }
 
 // NewSecret draws a secret.
 func NewSecret() Secret {
-	b := new([secretSize]byte)
+	var b [secretSize]byte
 	_, _ = rand.Read(b[:]) // ends the program rather than fail, since Go 1.24
-	return Secret{b}
+	return SecretOf(b)
 }
 
 // SecretOf is the secret with these bytes, for secrets that come from elsewhere than a file.
-func SecretOf(b [secretSize]byte) Secret { return Secret{&b} }
+func SecretOf(b [secretSize]byte) Secret {
+	p := &b
+	return Secret{&p}
+}
+
+// bytes answers ErrSecret for the zero Secret.
+func (s Secret) bytes() ([]byte, error) {
+	if s.b == nil {
+		return nil, fmt.Errorf("%w: the zero Secret is not valid", ErrSecret)
+	}
+	return (*s.b)[:], nil
+}
 
 // String says that this is a secret, and not which.
 func (s Secret) String() string { return "seal.Secret(redacted)" }
@@ -93,14 +105,15 @@ func secretFault(path, fault string) error {
 // Write puts the secret into a new file of mode 0600, as 64 hex digits and a newline. It overwrites nothing (fs.ErrExist)
 // and leaves no half file behind.
 func (s Secret) Write(path string) error {
-	if s.b == nil {
-		return fmt.Errorf("seal: %w: the zero Secret is not valid", ErrSecret)
+	b, err := s.bytes()
+	if err != nil {
+		return fmt.Errorf("seal: %w", err)
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("seal: %w: %w", ErrSecret, err)
 	}
-	_, err = fmt.Fprintf(f, "%x\n", s.b[:])
+	_, err = fmt.Fprintf(f, "%x\n", b)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("seal: %w: %w", ErrSecret, errors.Join(err, os.Remove(path)))
 	}
