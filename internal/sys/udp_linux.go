@@ -95,17 +95,17 @@ func (u *UDP) Features() Features { return u.features }
 // takes datagrams again. It returns nil in each case and after a signal: the caller looks again. What is left in the error queue
 // ends every wait at once. Unlike its siblings it lets the scheduler run others meanwhile.
 func (u *UDP) Wait(timeout time.Duration, room bool) error {
+	if u.fd < 0 {
+		return unix.EBADF // ppoll would sleep over it
+	}
 	p := unix.PollFd{Fd: int32(u.fd), Events: unix.POLLIN}
 	if room {
 		p.Events |= unix.POLLOUT
 	}
 	ts := unix.NsecToTimespec(int64(max(timeout, 0)))
 	_, _, e := unix.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 1, uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
-	switch {
-	case e != 0 && e != unix.EINTR:
+	if e != 0 && e != unix.EINTR {
 		return e
-	case p.Revents&unix.POLLNVAL != 0:
-		return unix.EBADF
 	}
 	return nil
 }
