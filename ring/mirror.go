@@ -87,21 +87,3 @@ func (w *Writer) turn() {
 		w.opened = w.voice
 	}
 }
-
-// Again lends records a second time that were peeked and not released: from the one at pos on, whose number is seq, at
-// most len(batch) and none beyond a control record. It moves nothing. 0 means that they are not held, or no longer.
-func (r *Reader) Again(pos, seq uint64, batch []Record) int {
-	n := 0
-	for n < len(batch) && pos >= r.cursor && pos < r.next {
-		word := r.mem.Load64(pos & r.mask)
-		if !r.plausible(pos, word, seq) || word&flagControl != 0 {
-			break
-		}
-		size := word & sizeMask
-		batch[n] = r.mem.Bytes(pos&r.mask, size)
-		n++
-		seq++
-		pos += stride(size)
-	}
-	return n
-}

@@ -170,23 +170,77 @@ func TestAgainLendsWhatIsHeldAndNothingElse(t *testing.T) {
 	if n := in.Peek(batch[:5]); n != 5 {
 		t.Fatalf("%d records", n)
 	}
-	again := make([]Record, 8)
-	if n := in.Again(at[1], 3, again); n != 3 || again[0].Payload()[0] != 2 || again[2].Payload()[0] != 4 {
-		t.Fatalf("again: %d records", n)
+	again := func(i int, seq uint64, limit, want int, first byte) {
+		t.Helper()
+		run, n := in.Again(at[i], seq, limit)
+		if n != want || n > 0 && (run[HeaderSize] != first || len(run) > limit && n > 1) {
+			t.Fatalf("again from %d: %d records in %d bytes, want %d", seq, n, len(run), want)
+		}
 	}
-	if n := in.Again(at[1], 4, again); n != 0 {
-		t.Fatal("a record under another number")
-	}
-	if n := in.Again(at[4], 6, again); n != 0 {
-		t.Fatal("a record that was not peeked")
-	}
+	again(1, 3, 1000, 3, 2)
+	again(1, 3, 1, 1, 2)
+	again(1, 3, 60, 1, 2)
+	again(1, 3, 64, 2, 2)
+	again(1, 4, 1000, 0, 0) // another number
+	again(4, 6, 1000, 0, 0) // not peeked
 	mustDo(t, in.Release(3))
-	if n := in.Again(at[1], 3, again); n != 0 {
-		t.Fatal("a record that was released")
-	}
-	if n := in.Again(at[2], 4, again); n != 2 {
-		t.Fatalf("the two that are held: %d", n)
-	}
+	again(1, 3, 1000, 0, 0) // released
+	again(2, 4, 1000, 2, 3)
+}
+
+// TestRunsAreWhatPeekLends carries one ring by records and by runs and compares.
+func TestRunsAreWhatPeekLends(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := mustRing(t, Options{Heap: rapid.Bool().Draw(t, "heap"), Capacity: 8 << 10})
+		defer r.Close()
+		a, err := r.Reader(ReaderOptions{})
+		mustDo(t, err)
+		b, err := r.Reader(ReaderOptions{})
+		mustDo(t, err)
+		batch := make([]Record, 16)
+		for range rapid.IntRange(1, 3).Draw(t, "lives") {
+			w, err := r.Writer()
+			mustDo(t, err)
+			for range rapid.IntRange(1, 30).Draw(t, "steps") {
+				for range rapid.IntRange(0, 5).Draw(t, "records") {
+					p, err := w.Claim(rapid.IntRange(1, 200).Draw(t, "size"))
+					mustDo(t, err)
+					p[0] = byte(w.Seq())
+					mustDo(t, w.Commit(len(p)))
+				}
+				limit := rapid.IntRange(0, 900).Draw(t, "limit")
+				for run, n := b.PeekRun(limit); n > 0; run, n = b.PeekRun(limit) {
+					if n > 1 && len(run) > limit {
+						t.Fatalf("%d records in %d bytes, limit %d", n, len(run), limit)
+					}
+					first, epoch := b.First(), b.Epoch()
+					for i := 0; i < n; {
+						k := a.Peek(batch[:min(n-i, 16)])
+						want := runOf(batch[:k])
+						if k == 0 || a.First() != first+uint64(i) || a.Epoch() != epoch || len(run) < len(want) {
+							t.Fatalf("run from %d of epoch %d: peek found %d from %d of %d", first, epoch, k, a.First(), a.Epoch())
+						}
+						for _, rec := range batch[:k] {
+							if !bytes.Equal(run[:len(rec)], rec) {
+								t.Fatalf("record %d differs", first+uint64(i))
+							}
+							run = run[(len(rec)+7)&^7:]
+						}
+						i += k
+						mustDo(t, a.Release(k))
+					}
+					if len(run) != 0 {
+						t.Fatalf("%d bytes beyond the last record", len(run))
+					}
+					mustDo(t, b.Release(n))
+				}
+				if n := a.Peek(batch); n != 0 {
+					t.Fatalf("%d records that no run lent", n)
+				}
+			}
+			mustDo(t, w.Close())
+		}
+	})
 }
 
 type fataler interface {
