@@ -20,18 +20,25 @@ func ownNetns(t *testing.T) {
 	} else if err != nil {
 		t.Fatal(err)
 	}
+	setInterface(t, "lo", unix.SIOCSIFFLAGS, func(r *unix.Ifreq) error { r.SetUint16(unix.IFF_UP | unix.IFF_LOOPBACK); return nil })
+}
+
+// setInterface makes one ioctl on an interface, with the argument that fill fills in.
+func setInterface(t *testing.T, ifname string, request uint, fill func(*unix.Ifreq) error) {
+	t.Helper()
+	ifr, err := unix.NewIfreq(ifname)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := fill(ifr); err != nil {
+		t.Fatal(err)
+	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(fd)
-	ifr, err := unix.NewIfreq("lo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ifr.SetUint16(unix.IFF_UP | unix.IFF_RUNNING | unix.IFF_LOOPBACK)
-	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, ifr); err != nil {
-		t.Fatal(err)
+	if err := errors.Join(unix.IoctlIfreq(fd, request, ifr), unix.Close(fd)); err != nil {
+		t.Fatalf("interface %s, request %#x: %v", ifname, request, err)
 	}
 }
 

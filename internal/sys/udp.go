@@ -1,7 +1,6 @@
 package sys
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -21,20 +20,21 @@ const (
 	maxBusyPoll = time.Second
 )
 
-// What a send or a receive may answer; compare with errors.Is or ==. Every one but ErrRefused and ErrAgain says that the message at
-// the head of the batch was refused for good.
+// What a send or a receive may answer; compare with errors.Is or ==. The first three pass: the same call may succeed later. The
+// others refuse the message at the head of the batch for good.
 var (
-	// ErrAgain: the socket's buffer is full. Come again.
+	// ErrAgain: the socket's send buffer is full. Come again, or Wait for room.
 	ErrAgain error = syscall.EAGAIN
-	// ErrTooBig: the datagram, or one segment, is larger than the path or UDP allows.
-	ErrTooBig error = syscall.EMSGSIZE
 	// ErrNoBuffers: the machine or the device has no memory for the datagram. Come again later.
 	ErrNoBuffers error = syscall.ENOBUFS
 	// ErrRefused: an earlier datagram met a closed port (ICMP). Nothing was sent now; the next call starts afresh.
 	ErrRefused error = syscall.ECONNREFUSED
-	// ErrSegments: the kernel refuses the segments (EINVAL): too many of them, or before Linux 6.15 one that exceeds the path.
+
+	// ErrTooBig: the datagram, or one segment, is larger than the path or UDP allows.
+	ErrTooBig error = syscall.EMSGSIZE
+	// ErrSegments: the kernel refuses the segments (EINVAL): too many of them or, on older kernels, one that exceeds the path.
 	ErrSegments error = syscall.EINVAL
-	// ErrOffload: the route's device cannot carry segments (EIO): send them one by one.
+	// ErrOffload: the route's device cannot carry segments (EIO). Send them one by one.
 	ErrOffload error = syscall.EIO
 )
 
@@ -111,14 +111,6 @@ type QueuedError struct {
 	Sent     uint32 // which send a timestamp is of, from 0 upwards; a send of segments counts once
 	Stamp    int64  // nanoseconds since 1970, or of the device's clock; 0 for an error
 	Hardware bool   // the device stamped
-}
-
-// family is what Bind or Connect says.
-func (o *UDPOptions) family() uint16 {
-	if cmp.Or(o.Bind, o.Connect).Addr().Unmap().Is4() {
-		return familyIPv4
-	}
-	return familyIPv6
 }
 
 // check finds everything that is wrong with the options.

@@ -10,6 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// family is what Bind or Connect says.
+func (o *UDPOptions) family() uint16 {
+	if cmp.Or(o.Bind, o.Connect).Addr().Unmap().Is4() {
+		return familyIPv4
+	}
+	return familyIPv6
+}
+
 // names are one family's numbers for what both families can do.
 type names struct {
 	level, tos, ttl, groupTTL, groupLoop, groupAll, pathMTU, errors int

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/netip"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -166,42 +167,90 @@ func TestStrictPathRefusesWhatItWouldCut(t *testing.T) {
 	}
 }
 
-func TestFullSendBufferSaysAgain(t *testing.T) {
-	// Datagrams count against the sender's buffer until the receiver takes them: on loopback nobody else does.
-	to, from := udpPair(t, loop4, UDPOptions{RecvBuffer: 4 << 20})
-	if err := unix.SetsockoptInt(from.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 1); err != nil {
-		t.Fatal(err)
-	}
-	out, in, sent := sendBatch(t, 64, 64), recvBatch(t, 64, 1024), slab(t, 1024, 1)
+func TestFullSendBufferSaysAgainUntilThereIsRoom(t *testing.T) {
+	ownNetns(t)
+	gone := silentNeighbours(t) // whoever is sent to never answers ARP, so datagrams pile up
+	u := openUDP(t, UDPOptions{Connect: netip.MustParseAddrPort("10.77.0.2:9"), SendBuffer: 1})
+	out, sent := sendBatch(t, 64, 64), slab(t, 1024, 1)
 	for range 64 {
 		out.Begin(nil, 0)
 		out.Add(sent)
 	}
-	first, err := from.Send(out)
-	if err != nil || first == 0 {
-		t.Fatal(first, err)
-	}
-	if first == 64 {
-		t.Skip("this kernel frees loopback datagrams from the sender's buffer at once")
-	}
-	if n, err := from.Send(out); n != 0 || !errors.Is(err, ErrAgain) {
+	if n, err := u.Send(out); err != nil || n == 0 || n == 64 {
 		t.Fatal(n, err)
 	}
-	if err := from.SendOne(sent); !errors.Is(err, ErrAgain) {
+	if n, err := u.Send(out); n != 0 || !errors.Is(err, ErrAgain) {
+		t.Fatal(n, err)
+	}
+	if err := u.SendOne(sent); !errors.Is(err, ErrAgain) {
 		t.Fatal(err)
 	}
-	got := 0
-	until(t, to, "all 64", func() bool {
-		n, err := to.Recv(in)
-		if err != nil {
-			t.Fatal(err)
+	gone()
+	if err := u.Wait(patience, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := u.SendOne(sent); err == nil || errors.Is(err, ErrAgain) {
+		t.Errorf("with the device gone and the buffer free: %v", err)
+	}
+}
+
+// silentNeighbours makes an Ethernet device with the network 10.77.0.0/24 on which nobody is. gone removes it.
+func silentNeighbours(t *testing.T) (gone func()) {
+	t.Helper()
+	tap, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Skipf("needs a TAP device: %v", err)
+	}
+	gone = sync.OnceFunc(func() {
+		if err := unix.Close(tap); err != nil {
+			t.Error(err)
 		}
-		got += n
-		if _, err := from.Send(out); err != nil && !errors.Is(err, ErrAgain) {
-			t.Fatal(err)
-		}
-		return got == 64
 	})
+	t.Cleanup(gone)
+	ifr, err := unix.NewIfreq("silent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ifr.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI)
+	if err := unix.IoctlIfreq(tap, unix.TUNSETIFF, ifr); err != nil {
+		t.Fatal(err)
+	}
+	setInterface(t, "silent", unix.SIOCSIFADDR, func(r *unix.Ifreq) error { return r.SetInet4Addr([]byte{10, 77, 0, 1}) })
+	setInterface(t, "silent", unix.SIOCSIFNETMASK, func(r *unix.Ifreq) error { return r.SetInet4Addr([]byte{255, 255, 255, 0}) })
+	setInterface(t, "silent", unix.SIOCSIFFLAGS, func(r *unix.Ifreq) error { r.SetUint16(unix.IFF_UP | unix.IFF_RUNNING); return nil })
+	return gone
+}
+
+func TestShortPathTellsWhatItDoesNotTake(t *testing.T) {
+	ownNetns(t)
+	setInterface(t, "lo", unix.SIOCSIFMTU, func(r *unix.Ifreq) error { r.SetUint32(1500); return nil })
+	to, from := udpPair(t, loop4, UDPOptions{})
+	needSegments(t, from)
+	if mtu, err := from.MTU(); mtu != 1500 || err != nil {
+		t.Fatal(mtu, err)
+	}
+	out, mem := sendBatch(t, 1, 1), slab(t, 60_000, 1)
+	for _, segment := range []int{1472, 1473} {
+		out.Reset()
+		out.Begin(nil, segment)
+		out.Add(mem[:3000])
+		n, err := from.Send(out)
+		if fits := segment == 1472; fits && (n != 1 || err != nil) || !fits && !errors.Is(err, ErrTooBig) && !errors.Is(err, ErrSegments) {
+			t.Errorf("segments of %d bytes: %d, %v", segment, n, err)
+		}
+	}
+	in := recvBatch(t, 8, 1500)
+	if got := recvAll(t, to, in, 3000); len(got) != 3 || len(got[0]) != 1472 {
+		t.Errorf("%d datagrams", len(got))
+	}
+	// A datagram in fragments is built whole, and must fit into the send buffer twice over.
+	small := openUDP(t, UDPOptions{Connect: to.Local(), SendBuffer: 1})
+	if err := small.SendOne(mem); !errors.Is(err, ErrNoBuffers) {
+		t.Errorf("60,000 bytes in fragments: %v", err)
+	}
+	if err := small.SendOne(mem[:100]); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestBatchKeepsItsBounds(t *testing.T) {
