@@ -34,8 +34,10 @@ func market(seed uint64, size int) []byte {
 func noise(seed uint64, size int) []byte {
 	r := rand.New(rand.NewPCG(seed, 2))
 	b := make([]byte, size)
-	for i := range b {
-		b[i] = byte(r.Uint32())
+	for i := 0; i < size; i += 8 {
+		var word [8]byte
+		binary.LittleEndian.PutUint64(word[:], r.Uint64())
+		copy(b[i:], word[:])
 	}
 	return b
 }

@@ -7,7 +7,8 @@ import "time"
 //	cost = CPU per byte + link per byte × share that is left after packing        cost of none = link per byte
 //
 // The link's time per byte is 1/capacity while a backlog lasts and 0 otherwise: on a link with room to spare a packed byte is not
-// sooner anywhere, so nothing is packed and nothing measured. The cheapest method wins, if it wins by an eighth.
+// sooner anywhere, so nothing is packed and nothing measured. The cheapest method wins if it wins by an eighth, and gives way to none
+// when it spares less than a 32nd.
 //
 // CPU and share come from measurements. Every body packed by the method in force refreshes that method's share; every probeEvery
 // batches one body is packed, timed and sent by the next method in turn, so that changed data is noticed. A probe may cost at most
@@ -106,14 +107,19 @@ func (p *policy) choose() {
 			best = m
 		}
 	}
-	if best == p.now || !better(p.cost(best), p.cost(p.now)) || best != None && p.settled < settleLong {
-		return
+	switch {
+	case best != p.now && better(p.cost(best), p.cost(p.now)) && (best == None || p.settled >= settleLong):
+		p.now, p.settled = best, 0
+	case p.now != None && !worthIt(p.cost(p.now), p.link):
+		p.now, p.settled = None, 0
 	}
-	p.now, p.settled = best, 0
 }
 
 // better: by an eighth, so that two methods of about the same cost do not take turns.
 func better(a, b float64) bool { return a < b*7/8 }
+
+// worthIt: a method that began with an eighth to spare stays while it spares a 32nd.
+func worthIt(cost, none float64) bool { return cost < none*31/32 }
 
 // pick says how the next body of size bytes is packed, and whether that is a probe to be measured.
 func (p *policy) pick(size int) (m Method, timed bool) {
