@@ -56,6 +56,7 @@ func TestUntrustworthySecretsAreRefusedWithTheRemedy(t *testing.T) {
 	}{
 		"group reads":   {good, 0o640, "chmod 600"},
 		"group writes":  {good, 0o620, "chmod 600"},
+		"group runs":    {good, 0o610, "chmod 600"},
 		"others read":   {good, 0o604, "chmod 600"},
 		"others write":  {good, 0o602, "chmod 600"},
 		"empty":         {"", 0o600, "64 hex digits"},

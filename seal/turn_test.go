@@ -103,6 +103,22 @@ func TestLateReceiverBeginsWithTheAnnouncedKey(t *testing.T) {
 	})
 }
 
+func TestKeysOfEqualEpochAreNotMistaken(t *testing.T) {
+	for _, missed := range []int{254, 255, 256, 257, 511} {
+		e := newSealedEnd(t, BestSuite(), Limits{Packets: 1}, Window{Reorder: time.Hour})
+		e.receive(e.send("under key 0", 0), 0)
+		for range missed {
+			e.send("missed", 0)
+		}
+		if err := e.o.Advance(e.s.Announce(Nonce{}).Key, 0); err != nil {
+			t.Fatal(err)
+		}
+		for range 5 { // among them the keys whose epochs are key 0's and key 1's
+			e.receive(e.send("heard", 0), 0)
+		}
+	}
+}
+
 func TestSealStopsBeforeANumberRepeats(t *testing.T) {
 	eachSuite(t, func(t *testing.T, suite Suite) {
 		e := newSealedEnd(t, suite, Limits{}, Window{})
