@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Makes this machine able to run the Makefile's targets, and does nothing when it already is.
 #
-#   scripts/setup.sh [go] [race] [numa] [nix]
+#   scripts/setup.sh [go] [race] [net] [numa] [nix]
 #
-# go: go itself, which is checked and never installed. race: a C compiler, the race detector links with it.
-# numa: an emulator for the two-node guest. nix: the nix command. What is missing is installed on Debian and Ubuntu when
-# root or passwordless sudo is there; elsewhere it is named and the script ends with 1.
+# go: go itself, which is checked and never installed. race: a C compiler, the race detector links with it. net: network
+# namespaces and their filters, on Linux; elsewhere their tests skip. numa: an emulator for the two-node guest. nix: the
+# nix command. What is missing is installed on Debian and Ubuntu when root or passwordless sudo is there; elsewhere it is
+# named and the script ends with 1.
 set -euo pipefail
 
 min_go=1.26
@@ -50,13 +51,19 @@ for stage in "${@:-go}"; do
       cc=$(go env CC) # the compiler go was told to use, perhaps with arguments
       want "${cc%% *}" gcc libc6-dev
       ;;
+    net)
+      [ "$(uname -s)" = Linux ] || continue
+      PATH=$PATH:/usr/sbin:/sbin # where both lie, and not everybody looks
+      want ip iproute2
+      want nft nftables
+      ;;
     numa)
       want qemu-system-x86_64 qemu-system-x86
       want dpkg-deb dpkg
       ;;
     nix) want nix nix-bin ;;
     *)
-      echo "setup: no stage $stage (go, race, numa, nix)" >&2
+      echo "setup: no stage $stage (go, race, net, numa, nix)" >&2
       exit 2
       ;;
   esac
