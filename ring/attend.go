@@ -105,18 +105,41 @@ func (r *Reader) releaseSome(n int) error {
 			return r.err
 		}
 	}
-	pos, seq := m.pos, m.seq
+	r.settle(m, n)
+	return nil
+}
+
+// ReleaseTo gives back every record that was peeked and whose number is below seq. It answers what Release answers.
+func (r *Reader) ReleaseTo(seq uint64) error {
+	if seq >= r.seq || r.err != nil || r.lossy || r.slot.Load32(slotGen) != r.gen {
+		return r.Release(r.out)
+	}
+	m, ok := mark{pos: r.cursor, seq: r.owed}, true
+	for m.seq < seq && m.pos < r.next {
+		word := r.mem.Load64(m.pos & r.mask)
+		if m, ok = r.past(m, word); !ok {
+			r.fail(fmt.Errorf("%w: %s: word %#x at position %d changed under its reader", ErrCorrupt, r.ring.name(), word, m.pos))
+			return r.err
+		}
+	}
+	if m.pos > r.cursor {
+		r.settle(m, int(m.count))
+	}
+	return nil
+}
+
+// settle moves the cursor to m: n records are given back.
+func (r *Reader) settle(m mark, n int) {
 	r.out -= n
-	r.cursor, r.owed = pos, seq
-	r.slot.Store64(slotSeq, seq)
+	r.cursor, r.owed = m.pos, m.seq
+	r.slot.Store64(slotSeq, m.seq)
 	if check.On {
 		check.Point("release.seq")
 	}
-	r.slot.Store64(slotCursor, pos)
+	r.slot.Store64(slotCursor, m.pos)
 	if check.On {
 		check.Point("release")
 	}
-	return nil
 }
 
 // fail makes Peek return 0 and Err and Release answer err from now on.

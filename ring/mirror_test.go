@@ -183,9 +183,15 @@ func TestAgainLendsWhatIsHeldAndNothingElse(t *testing.T) {
 	again(1, 3, 64, 2, 2)
 	again(1, 4, 1000, 0, 0) // another number
 	again(4, 6, 1000, 0, 0) // not peeked
-	mustDo(t, in.Release(3))
+	mustDo(t, in.ReleaseTo(1))
+	mustDo(t, in.ReleaseTo(4))
+	mustDo(t, in.ReleaseTo(2))
 	again(1, 3, 1000, 0, 0) // released
 	again(2, 4, 1000, 2, 3)
+	mustDo(t, in.ReleaseTo(100))
+	if in.Cursor() != in.Position() || in.Release(1) == nil {
+		t.Fatal("everything that was peeked is released")
+	}
 }
 
 // TestRunsAreWhatPeekLends carries one ring by records and by runs and compares.
