@@ -16,7 +16,7 @@ const (
 // A Codec packs bodies at one end of a path and expands them at the other. Make one with New for each goroutine that packs or
 // expands; nothing in it is shared. The zero Codec is not valid.
 //
-// It holds a scratch buffer of up to 640 KiB and the tables of its method: 136 KiB for LZ4; for Zstd 1 MiB, 2 MiB from level 3 on,
+// It holds a scratch buffer of up to 704 KiB and the tables of its method: 136 KiB for LZ4; for Zstd 1 MiB, 2 MiB from level 3 on,
 // 6 MiB from 6 on and 36 MiB from 10 on, with 1 MiB more once a body was over 64 KiB; for Adaptive the sum. Expanding Zstd takes
 // another 512 KiB from the first such body on.
 type Codec struct {

@@ -18,6 +18,7 @@ func benched(b *testing.B) []struct {
 		{"snappy", Options{Method: Snappy}},
 		{"zstd", Options{Method: Zstd}},
 		{"zstd-level-3", Options{Method: Zstd, Level: 3}},
+		{"zstd-level-6", Options{Method: Zstd, Level: 6}},
 		{"zstd-dictionary", Options{Method: Zstd, Dictionary: trained(b)}},
 	}
 }

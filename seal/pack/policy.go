@@ -140,7 +140,7 @@ func (p *policy) due(size int) bool {
 // learn takes note of a body that was packed from size to n bytes by the method in force.
 func (p *policy) learn(m Method, size, n int) {
 	if m != None {
-		p.seen[m].share(size, n, 1.0/8)
+		p.seen[m].share(size, n, 1.0/4)
 	}
 	p.earn(size, n)
 }
