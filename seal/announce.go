@@ -13,15 +13,16 @@ import (
 
 // A receiver that meets an unknown session asks, and the sender answers:
 //
-//	hello     0 receiver 8 │ 8 nonce 16 │ 24 zeroes                                                   96 bytes
-//	announce  0 nonce 16 │ 16 salt 16 │ 32 key number 8 │ 40 suite 1 │ 41 zeroes 7 │ 48 mac 16          64 bytes
+//	hello     0 nonce 16 │ 16 zeroes                                                                            96 bytes
+//	announce  0 nonce 16 │ 16 salt 16 │ 32 key number 8 │ 40 packet number 8 │ 48 suite 1 │ 49 zeroes 7 │ 56 mac 16   72 bytes
 //
 // A hello is larger than its answer, so nobody gains by asking in another's name.
 const (
 	HelloSize    = 96 // bytes of a hello's body
-	AnnounceSize = 64 // bytes of an announce's body
+	AnnounceSize = 72 // bytes of an announce's body
 
 	announceMacAt = AnnounceSize - macSize
+	suiteAt       = 48
 	macSize       = 16
 	channelAt     = 4 // in the header
 )
@@ -35,37 +36,35 @@ func NewNonce() (n Nonce) {
 	return n
 }
 
-// Hello asks the sender of a session to announce it.
+// Hello asks the sender of a session to announce it. Who asks stands in the header's Seq.
 type Hello struct {
-	Receiver uint64 // who asks, see NewReceiver
-	Nonce    Nonce  // what the announce has to repeat
+	Nonce Nonce // what the announce has to repeat
 }
 
 // AppendHello appends the body of h to dst, HelloSize bytes.
 func AppendHello(dst []byte, h Hello) []byte {
 	var b [HelloSize]byte
-	binary.LittleEndian.PutUint64(b[:], h.Receiver)
-	copy(b[8:], h.Nonce[:])
+	copy(b[:], h.Nonce[:])
 	return append(dst, b[:]...)
 }
 
 // ParseHello reads the body of a hello, or answers ErrBody. Nothing in a hello is authentic: a sender answers at bounded
 // rate and keeps nothing of it that it cannot afford to lose.
 func ParseHello(body []byte) (h Hello, err error) {
-	if len(body) != HelloSize || !zeroes(body[24:]) {
+	if len(body) != HelloSize || !zeroes(body[len(h.Nonce):]) {
 		return Hello{}, ErrBody
 	}
-	h.Receiver = binary.LittleEndian.Uint64(body)
-	copy(h.Nonce[:], body[8:])
+	copy(h.Nonce[:], body)
 	return h, nil
 }
 
 // Announce says how to open a session.
 type Announce struct {
-	Nonce Nonce  // of the hello it answers
-	Salt  Salt   // the session's
-	Key   uint64 // number of the current key
-	Suite Suite
+	Nonce  Nonce  // of the hello it answers
+	Salt   Salt   // the session's
+	Key    uint64 // number of the current key
+	Packet uint64 // number of the next packet: what has a lower one was sealed before the hello was answered
+	Suite  Suite
 }
 
 // AppendAnnounce appends the body of a, AnnounceSize bytes, to dst, with a mac over header and body. The header is the 32
@@ -82,7 +81,8 @@ func AppendAnnounce(dst []byte, secret Secret, header []byte, a Announce) ([]byt
 	copy(b[:], a.Nonce[:])
 	copy(b[16:], a.Salt[:])
 	binary.LittleEndian.PutUint64(b[32:], a.Key)
-	b[40] = byte(a.Suite)
+	binary.LittleEndian.PutUint64(b[40:], a.Packet)
+	b[suiteAt] = byte(a.Suite)
 	mac, err := announceMac(secret, header, b[:])
 	if err != nil {
 		return dst, fmt.Errorf("seal: announce: %w", err)
@@ -109,10 +109,11 @@ func OpenAnnounce(secret Secret, header, body []byte, nonce Nonce) (a Announce, 
 	if !hmac.Equal(mac, body[announceMacAt:]) {
 		return Announce{}, ErrForged
 	}
-	if !zeroes(body[41:announceMacAt]) {
+	if !zeroes(body[suiteAt+1:announceMacAt]) {
 		return Announce{}, ErrBody
 	}
-	a = Announce{Nonce: nonce, Salt: Salt(body[16:32]), Key: binary.LittleEndian.Uint64(body[32:]), Suite: Suite(body[40])}
+	a = Announce{Nonce: nonce, Salt: Salt(body[16:32]), Key: binary.LittleEndian.Uint64(body[32:]),
+		Packet: binary.LittleEndian.Uint64(body[40:]), Suite: Suite(body[suiteAt])}
 	if err := a.Suite.check(); err != nil {
 		return Announce{}, fmt.Errorf("seal: announce: %w", err)
 	}

@@ -9,7 +9,7 @@ import (
 
 func announced(t *testing.T, secret Secret) (header, body []byte, a Announce) {
 	t.Helper()
-	a = Announce{Nonce: NewNonce(), Salt: NewSalt(), Key: 300, Suite: BestSuite()}
+	a = Announce{Nonce: NewNonce(), Salt: NewSalt(), Key: 300, Packet: 1 << 40, Suite: BestSuite()}
 	header = sealedHeader(0)
 	body, err := AppendAnnounce(nil, secret, header, a)
 	if err != nil || len(body) != AnnounceSize {
@@ -66,11 +66,11 @@ func TestEveryFlippedBitOfAnAnnounceIsRefused(t *testing.T) {
 func TestAnnounceOfALaterBuildIsRefusedByName(t *testing.T) {
 	secret, header, nonce := NewSecret(), sealedHeader(0), NewNonce()
 	for want, change := range map[error]func(b []byte){
-		ErrSuite: func(b []byte) { b[40] = 9 },
-		ErrBody:  func(b []byte) { b[47] = 1 },
+		ErrSuite: func(b []byte) { b[suiteAt] = 9 },
+		ErrBody:  func(b []byte) { b[announceMacAt-1] = 1 },
 	} {
 		body := append(bytes.Clone(nonce[:]), make([]byte, announceMacAt-len(nonce))...)
-		body[40] = byte(AES128GCM)
+		body[suiteAt] = byte(AES128GCM)
 		change(body)
 		mac, err := announceMac(secret, header, body)
 		if err != nil {
@@ -92,7 +92,7 @@ func TestAnnounceOfALaterBuildIsRefusedByName(t *testing.T) {
 }
 
 func TestHelloIsReadAsWritten(t *testing.T) {
-	h := Hello{Receiver: NewReceiver(), Nonce: NewNonce()}
+	h := Hello{Nonce: NewNonce()}
 	b := AppendHello([]byte("kept"), h)[4:]
 	if got, err := ParseHello(b); err != nil || got != h {
 		t.Fatalf("%+v, %v", got, err)
@@ -108,7 +108,7 @@ func TestHelloIsReadAsWritten(t *testing.T) {
 	if _, err := ParseHello(append(bytes.Clone(b), 0)); err != ErrBody {
 		t.Errorf("grown: %v", err)
 	}
-	for i := 24; i < HelloSize; i++ {
+	for i := len(h.Nonce); i < HelloSize; i++ {
 		bad := bytes.Clone(b)
 		bad[i] = 0x80
 		if _, err := ParseHello(bad); err != ErrBody {

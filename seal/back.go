@@ -7,12 +7,12 @@ import (
 	"io"
 )
 
-// NewReceiver draws the number of a receiver. Each life of a receiver draws one, and each session it opens anew: back keys
+// NewReceiver draws the number of a receiver, never 0: it stands in the Seq of what it says. Each life of a receiver draws one, and each session it opens anew: back keys
 // are derived from it, and packet numbers begin at 1, so a number used twice would repeat nonces.
 func NewReceiver() uint64 {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // ends the program rather than fail, since Go 1.24
-	return binary.LittleEndian.Uint64(b[:])
+	return max(1, binary.LittleEndian.Uint64(b[:]))
 }
 
 // BackSealer seals what a receiver says to the sender of a session: nak and status. It has one key, key epoch 0, and packet

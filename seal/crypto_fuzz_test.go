@@ -65,14 +65,14 @@ func FuzzOpenSealed(f *testing.F) {
 }
 
 func FuzzAnnounce(f *testing.F) {
-	a := Announce{Nonce: Nonce{1}, Salt: Salt{2}, Key: 3, Suite: AES128GCM}
+	a := Announce{Nonce: Nonce{1}, Salt: Salt{2}, Key: 3, Packet: 4, Suite: AES128GCM}
 	header := sealedHeader(0)
 	body, err := AppendAnnounce(nil, fuzzSecret, header, a)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(header, body)
-	f.Add(header, AppendHello(nil, Hello{Receiver: 4, Nonce: a.Nonce}))
+	f.Add(header, AppendHello(nil, Hello{Nonce: a.Nonce}))
 	f.Add([]byte{}, []byte{})
 	f.Add(header, append(bytes.Clone(body[:len(body)-1]), 0))
 	f.Fuzz(func(t *testing.T, h, b []byte) {

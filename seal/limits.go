@@ -72,6 +72,10 @@ type Window struct {
 	// Key is the number of the key to begin with, as announced.
 	Key uint64
 
+	// Packet is the number of the next packet, as announced. Whatever has a lower number counts as opened: the announce is
+	// fresh, so such a packet is older than the receiver's question.
+	Packet uint64
+
 	// Reorder is how long the previous key stays open after a turn: at least the time by which the network reorders
 	// packets, and two round trips where lost ones are sent again. 0 means one second; at most an hour.
 	Reorder time.Duration

@@ -24,9 +24,10 @@ type Opener struct {
 	forgeryLimit uint64
 	schedule     *schedule
 	window       Replay
+	first        uint64 // the lowest packet number that was not yet sealed when the session was announced
 }
 
-// NewOpener opens the session with this salt from key w.Key on, as its announce says. It answers ErrSecret, ErrSuite or
+// NewOpener opens the session with this salt from key w.Key and packet w.Packet on, as its announce says. It answers ErrSecret, ErrSuite or
 // ErrLimits.
 func NewOpener(secret Secret, suite Suite, s Session, salt Salt, w Window) (*Opener, error) {
 	schedule, err := newSchedule(labelKey, secret, suite, s, salt)
@@ -41,7 +42,7 @@ func NewOpener(secret Secret, suite Suite, s Session, salt Salt, w Window) (*Ope
 	if err != nil {
 		return nil, fmt.Errorf("seal: opener: %w", err)
 	}
-	return &Opener{current: first, reorder: w.Reorder, forgeryLimit: forgeryLimit, schedule: schedule}, nil
+	return &Opener{current: first, reorder: w.Reorder, forgeryLimit: forgeryLimit, schedule: schedule, first: w.Packet}, nil
 }
 
 // Key is the number of the current key.
@@ -61,7 +62,7 @@ func (o *Opener) Open(dst, header, sealed []byte, keyEpoch uint8, now time.Durat
 		return 0, io.ErrShortBuffer
 	}
 	n := binary.LittleEndian.Uint64(sealed)
-	if !o.window.Check(n) {
+	if n < o.first || !o.window.Check(n) {
 		return 0, ErrReplayed
 	}
 	k, err := o.choose(keyEpoch, now)
@@ -79,18 +80,19 @@ func (o *Opener) Open(dst, header, sealed []byte, keyEpoch uint8, now time.Durat
 	return size, nil
 }
 
-// Advance turns to the key with number n, for a session that is announced again after it was out of reach for longer than
-// a key lasts. Keys only go forward: an older announce changes nothing.
-func (o *Opener) Advance(n uint64, now time.Duration) error {
-	if n <= o.current.number {
+// Advance turns to the key and the packet number of a, for a session that is announced again after it was out of reach for
+// longer than a key lasts; a.Salt is the session's. Both only go forward: an older announce changes nothing.
+func (o *Opener) Advance(a Announce, now time.Duration) error {
+	o.first = max(o.first, a.Packet)
+	if a.Key <= o.current.number {
 		return nil
 	}
-	k, err := o.schedule.key(n)
+	k, err := o.schedule.key(a.Key)
 	if err != nil {
 		return fmt.Errorf("seal: opener: %w", err)
 	}
 	before := o.current
-	if before.number != n-1 {
+	if before.number != a.Key-1 {
 		before = nil // its epoch could be taken for another key's
 	}
 	o.turn(k, before, now)

@@ -20,7 +20,7 @@ func ExampleSealer() {
 	}
 
 	// A receiver that knows nothing but the secret asks, and the sender answers.
-	hello := seal.Hello{Receiver: seal.NewReceiver(), Nonce: seal.NewNonce()}
+	hello := seal.Hello{Nonce: seal.NewNonce()}
 	asked, _ := seal.ParseHello(seal.AppendHello(nil, hello))
 	header := make([]byte, 32)
 	answer, _ := seal.AppendAnnounce(nil, secret, header, sender.Announce(asked.Nonce))
@@ -29,7 +29,7 @@ func ExampleSealer() {
 		fmt.Println(err)
 		return
 	}
-	receiver, err := seal.NewOpener(secret, a.Suite, session, a.Salt, seal.Window{Key: a.Key})
+	receiver, err := seal.NewOpener(secret, a.Suite, session, a.Salt, seal.Window{Key: a.Key, Packet: a.Packet})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -54,17 +54,17 @@ func ExampleSealer() {
 func ExampleAnnounce() {
 	secret, header, nonce := seal.NewSecret(), make([]byte, 32), seal.NewNonce()
 	body, err := seal.AppendAnnounce(nil, secret, header,
-		seal.Announce{Nonce: nonce, Salt: seal.NewSalt(), Key: 3, Suite: seal.AES128GCM})
+		seal.Announce{Nonce: nonce, Salt: seal.NewSalt(), Key: 3, Packet: 4_000, Suite: seal.AES128GCM})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	a, err := seal.OpenAnnounce(secret, header, body, nonce)
-	fmt.Println(a.Key, a.Suite, err)
+	fmt.Println(a.Key, a.Packet, a.Suite, err)
 	_, err = seal.OpenAnnounce(secret, header, body, seal.NewNonce()) // somebody replays it to another hello
 	fmt.Println(errors.Is(err, seal.ErrReplayed))
 	// Output:
-	// 3 aes-128-gcm <nil>
+	// 3 4000 aes-128-gcm <nil>
 	// true
 }
 

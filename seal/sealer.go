@@ -51,7 +51,7 @@ func newSealer(secret Secret, suite Suite, s Session, salt Salt, l Limits) (*Sea
 		return nil, fmt.Errorf("seal: sealer: %w", err)
 	}
 	return &Sealer{key: first, limits: l, session: s, salt: salt, schedule: schedule,
-		lastNumber: math.MaxUint64, lastKey: math.MaxUint64}, nil
+		lastNumber: math.MaxUint64 - 1, lastKey: math.MaxUint64}, nil
 }
 
 // Salt is what receivers need, besides the secret, to open this session.
@@ -62,7 +62,7 @@ func (s *Sealer) Suite() Suite { return s.schedule.suite }
 
 // Announce is the answer to a hello with this nonce: how to open the session from here on.
 func (s *Sealer) Announce(nonce Nonce) Announce {
-	return Announce{Nonce: nonce, Salt: s.salt, Key: s.key.number, Suite: s.schedule.suite}
+	return Announce{Nonce: nonce, Salt: s.salt, Key: s.key.number, Packet: s.number + 1, Suite: s.schedule.suite}
 }
 
 // Next returns the key epoch that the next headers carry. It is called once per batch and turns to the next key when the

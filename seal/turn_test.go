@@ -75,12 +75,13 @@ func TestPreviousKeyClosesAfterTheReorderWindow(t *testing.T) {
 		}
 		third := e.send("of key 3", 0)
 		e.refuse(third, turn, ErrOldKey)
-		if err := e.o.Advance(e.s.Announce(Nonce{}).Key, turn); err != nil {
+		if err := e.o.Advance(e.s.Announce(Nonce{}), turn); err != nil {
 			t.Fatal(err)
 		}
-		e.receive(third, turn)
+		e.refuse(third, turn, ErrReplayed) // sealed before the announce
+		e.receive(e.send("of key 3, after the announce", 0), turn)
 		e.refuse(ancient, turn, ErrReplayed)
-		if err := e.o.Advance(1, turn); err != nil || e.o.Key() != 3 {
+		if err := e.o.Advance(Announce{Key: 1, Packet: 1}, turn); err != nil || e.o.Key() != 3 {
 			t.Errorf("an older announce turned back to key %d, %v", e.o.Key(), err)
 		}
 	})
@@ -94,12 +95,43 @@ func TestLateReceiverBeginsWithTheAnnouncedKey(t *testing.T) {
 		}
 		a := e.s.Announce(NewNonce())
 		var err error
-		if e.o, err = NewOpener(e.secret, a.Suite, sealedSession, a.Salt, Window{Key: a.Key}); err != nil {
+		if e.o, err = NewOpener(e.secret, a.Suite, sealedSession, a.Salt, Window{Key: a.Key, Packet: a.Packet}); err != nil {
 			t.Fatal(err)
 		}
 		for range 300 {
 			e.receive(e.send("heard", 0), 0)
 		}
+	})
+}
+
+func TestNothingOpensThatWasSealedBeforeTheAnnounce(t *testing.T) {
+	eachSuite(t, func(t *testing.T, suite Suite) {
+		e := newSealedEnd(t, suite, Limits{}, Window{})
+		var capture []sealedPacket
+		for range 100 {
+			capture = append(capture, e.send("before", 0))
+		}
+		a := e.s.Announce(NewNonce())
+		var err error
+		if e.o, err = NewOpener(e.secret, a.Suite, sealedSession, a.Salt, Window{Key: a.Key, Packet: a.Packet}); err != nil {
+			t.Fatal(err)
+		}
+		next := e.send("the first after it", 0)
+		for _, p := range capture {
+			e.refuse(p, 0, ErrReplayed)
+		}
+		e.receive(next, 0)
+		e.refuse(next, 0, ErrReplayed)
+
+		missed := e.send("missed", 0)
+		later := e.s.Announce(NewNonce())
+		for _, a := range []Announce{later, a} { // the older one takes nothing back
+			if err := e.o.Advance(a, 0); err != nil {
+				t.Fatal(err)
+			}
+			e.refuse(missed, 0, ErrReplayed)
+		}
+		e.receive(e.send("heard", 0), 0)
 	})
 }
 
@@ -110,7 +142,7 @@ func TestKeysOfEqualEpochAreNotMistaken(t *testing.T) {
 		for range missed {
 			e.send("missed", 0)
 		}
-		if err := e.o.Advance(e.s.Announce(Nonce{}).Key, 0); err != nil {
+		if err := e.o.Advance(e.s.Announce(Nonce{}), 0); err != nil {
 			t.Fatal(err)
 		}
 		for range 5 { // among them the keys whose epochs are key 0's and key 1's

@@ -53,14 +53,14 @@ type sealedVector struct {
 }
 
 type helloVector struct {
-	Receiver uint64
-	Nonce    hexBytes
-	Wire     hexBytes
+	Nonce hexBytes
+	Wire  hexBytes
 }
 
 type announceVector struct {
 	Suite  uint8
 	Key    uint64
+	Packet uint64
 	Nonce  hexBytes
 	Header hexBytes
 	Wire   hexBytes
@@ -111,21 +111,19 @@ func buildVectors(t *testing.T) sealedVectors {
 		must(t, err)
 		schedule, err := newSchedule(labelBack, secret, suite, sealedSession, salt)
 		must(t, err)
-		body := binary.LittleEndian.AppendUint64(nil, receiver)
-		body = binary.LittleEndian.AppendUint64(body, 100)
-		body = binary.LittleEndian.AppendUint64(body, 101)
-		header, wire := vectorHeader(0x15, byte(suite)<<4, 0, len(body)+Overhead, 100), make([]byte, len(body)+Overhead)
+		body := AppendNak(nil, []Range{{100, 101}})
+		header, wire := vectorHeader(0x15, byte(suite)<<4, 0, len(body)+Overhead, receiver), make([]byte, len(body)+Overhead)
 		_, err = back.Seal(wire, header, body)
 		must(t, err)
 		v.Sealed = append(v.Sealed, sealedVector{Suite: byte(suite), Receiver: receiver, Packet: 1,
 			Header: header, Body: body, Wire: wire}.withKeys(t, schedule, receiver))
 
 		header = vectorHeader(8, 0, 0, AnnounceSize, 0)
-		wire, err = AppendAnnounce(nil, secret, header, Announce{Nonce: nonce, Salt: salt, Key: 300, Suite: suite})
+		wire, err = AppendAnnounce(nil, secret, header, Announce{Nonce: nonce, Salt: salt, Key: 300, Packet: 1 << 33, Suite: suite})
 		must(t, err)
-		v.Announce = append(v.Announce, announceVector{Suite: byte(suite), Key: 300, Nonce: nonce[:], Header: header, Wire: wire})
+		v.Announce = append(v.Announce, announceVector{Suite: byte(suite), Key: 300, Packet: 1 << 33, Nonce: nonce[:], Header: header, Wire: wire})
 	}
-	v.Hello = helloVector{receiver, nonce[:], AppendHello(nil, Hello{Receiver: receiver, Nonce: nonce})}
+	v.Hello = helloVector{nonce[:], AppendHello(nil, Hello{Nonce: nonce})}
 	return v
 }
 
@@ -223,13 +221,14 @@ func TestVectorsFollowTheSpecificationByHand(t *testing.T) {
 	for i, a := range v.Announce {
 		body := append(bytes.Clone(a.Nonce), v.Salt...)
 		body = le.AppendUint64(body, a.Key)
+		body = le.AppendUint64(body, a.Packet)
 		body = append(body, a.Suite, 0, 0, 0, 0, 0, 0, 0)
 		if wire := append(body, mac(key, a.Header, body)[:16]...); !bytes.Equal(wire, a.Wire) {
 			t.Errorf("announce %d: %x, want %x", i, wire, a.Wire)
 		}
 	}
-	hello := append(le.AppendUint64(nil, v.Hello.Receiver), v.Hello.Nonce...)
-	if hello = append(hello, make([]byte, 72)...); !bytes.Equal(hello, v.Hello.Wire) {
+	hello := bytes.Clone(v.Hello.Nonce)
+	if hello = append(hello, make([]byte, 80)...); !bytes.Equal(hello, v.Hello.Wire) {
 		t.Errorf("hello: %x", hello)
 	}
 }
@@ -257,7 +256,7 @@ func TestVectorsOpen(t *testing.T) {
 	}
 	for _, a := range v.Announce {
 		got, err := OpenAnnounce(secret, a.Header, a.Wire, Nonce(a.Nonce))
-		if want := (Announce{Nonce(a.Nonce), salt, a.Key, Suite(a.Suite)}); err != nil || got != want {
+		if want := (Announce{Nonce(a.Nonce), salt, a.Key, a.Packet, Suite(a.Suite)}); err != nil || got != want {
 			t.Errorf("%+v, %v", got, err)
 		}
 	}

@@ -1,0 +1,57 @@
+package seal
+
+import "encoding/binary"
+
+// A record on the wire is what lies in a ring, byte for byte: a commit word (size u28 · reserved u2 · control u1 ·
+// reserved u1 · low half of seq u32), a stamp u64, the payload, and bytes up to a multiple of 8. The size counts 16 bytes of
+// word and stamp.
+const (
+	recordHeader = 16
+	sizeMask     = 1<<28 - 1
+	flagShift    = 28
+	seqShift     = 32
+)
+
+// Records checks that body is whole records numbered from seq on, none larger than largest bytes, and returns how many: at
+// least one. Nothing of a body is used before that. It answers ErrMalformed.
+func Records(body []byte, seq uint64, largest int) (n int, err error) {
+	tag, room := uint64(uint32(seq))<<4, uint64(largest)-(recordHeader+1)
+	at, end := uint64(0), uint64(len(body))
+	for at+recordHeader < end {
+		word := binary.LittleEndian.Uint64(body[at:])
+		size := word & sizeMask
+		if word>>flagShift != tag || size-(recordHeader+1) > room {
+			return n, ErrMalformed
+		}
+		at += (size + 7) &^ 7
+		tag = (tag + 1<<4) & (1<<36 - 1)
+		n++
+	}
+	if at != end || n == 0 {
+		return n, ErrMalformed
+	}
+	return n, nil
+}
+
+// After returns what is left of checked records when those up to and with number last are passed: the first is seq.
+func After(body []byte, seq, last uint64) []byte {
+	for ; seq <= last && len(body) >= recordHeader; seq++ {
+		size := (binary.LittleEndian.Uint64(body)&sizeMask + 7) &^ 7
+		body = body[min(size, uint64(len(body))):]
+	}
+	return body
+}
+
+// RecordSize returns the size of a record, header included, as its first bytes say, if they are those of record seq and
+// 17 to largest bytes; else 0.
+func RecordSize(record []byte, seq uint64, largest int) int {
+	if len(record) < recordHeader {
+		return 0
+	}
+	word := binary.LittleEndian.Uint64(record)
+	size := word & sizeMask
+	if word>>flagShift != uint64(uint32(seq))<<4 || size-(recordHeader+1) > uint64(largest)-(recordHeader+1) {
+		return 0
+	}
+	return int(size)
+}
