@@ -24,7 +24,6 @@ const (
 	announceMacAt = AnnounceSize - macSize
 	suiteAt       = 48
 	macSize       = 16
-	channelAt     = 4 // in the header
 )
 
 // Nonce ties an announce to the hello it answers. Every hello draws a new one.
@@ -71,7 +70,7 @@ type Announce struct {
 // bytes that travel before it, complete; its channel chooses the mac key. Errors: ErrSecret, ErrSuite, io.ErrShortBuffer
 // for a header that is not 32 bytes.
 func AppendAnnounce(dst []byte, secret Secret, header []byte, a Announce) ([]byte, error) {
-	if len(header) != headerSize {
+	if len(header) != HeaderSize {
 		return dst, io.ErrShortBuffer
 	}
 	if err := a.Suite.check(); err != nil {
@@ -95,7 +94,7 @@ func AppendAnnounce(dst []byte, secret Secret, header []byte, a Announce) ([]byt
 // nonce, ErrForged for a wrong mac, ErrSuite, ErrSecret.
 func OpenAnnounce(secret Secret, header, body []byte, nonce Nonce) (a Announce, err error) {
 	switch {
-	case len(header) != headerSize:
+	case len(header) != HeaderSize:
 		return Announce{}, ErrShort
 	case len(body) != AnnounceSize:
 		return Announce{}, ErrBody
@@ -109,7 +108,7 @@ func OpenAnnounce(secret Secret, header, body []byte, nonce Nonce) (a Announce, 
 	if !hmac.Equal(mac, body[announceMacAt:]) {
 		return Announce{}, ErrForged
 	}
-	if !zeroes(body[suiteAt+1:announceMacAt]) {
+	if !zeroes(body[suiteAt+1 : announceMacAt]) {
 		return Announce{}, ErrBody
 	}
 	a = Announce{Nonce: nonce, Salt: Salt(body[16:32]), Key: binary.LittleEndian.Uint64(body[32:]),

@@ -39,7 +39,7 @@ func NewBackSealer(secret Secret, suite Suite, s Session, salt Salt, receiver ui
 // BackSealer; that comes after 2^32 packets.
 func (b *BackSealer) Seal(dst, header, body []byte) (int, error) {
 	switch {
-	case len(header) != headerSize || len(dst) < len(body)+Overhead:
+	case len(header) != HeaderSize || len(dst) < len(body)+Overhead:
 		return 0, io.ErrShortBuffer
 	case header[keyEpochAt] != 0:
 		return 0, ErrOldKey
@@ -71,7 +71,7 @@ func NewBackOpener(secret Secret, suite Suite, s Session, salt Salt, receiver ui
 
 // Open does what Opener.Open does, with key epoch 0 and without a clock.
 func (b *BackOpener) Open(dst, header, sealed []byte) (int, error) {
-	if len(sealed) < Overhead || len(header) != headerSize {
+	if len(sealed) < Overhead || len(header) != HeaderSize {
 		return 0, ErrShort
 	}
 	size := len(sealed) - Overhead

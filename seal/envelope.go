@@ -20,6 +20,9 @@ const (
 	MaxBody    = 65507 - HeaderSize // bytes after a header: what a UDP payload over IPv4 has room for
 	MaxRaw     = math.MaxUint16 * 8 // bytes of records before compression
 
+	keyEpochAt = 3 // where sealing reads the header that others wrote
+	channelAt  = 4
+
 	kindMask   = 0x0f
 	flagSealed = 0x10
 	flagTraced = 0x20

@@ -94,12 +94,6 @@ type key struct {
 	forged uint64 // opener only; tags that did not verify under this key
 }
 
-// headerSize is what an envelope's header has before its body, in bytes.
-const headerSize = 32
-
-// keyEpochAt is where the header carries the low 8 bits of the key's number.
-const keyEpochAt = 3
-
 // Overhead is what sealing adds to a body, in bytes: the packet number before it and the tag behind it.
 const Overhead = numberSize + tagSize
 
@@ -109,15 +103,15 @@ const numberSize = 8
 // escapes, and associated data must not share memory with what is written.
 type scratch struct {
 	nonce [nonceSize]byte
-	ad    [headerSize + numberSize]byte
+	ad    [HeaderSize + numberSize]byte
 }
 
 // set makes the nonce and the associated data of packet number n.
 func (x *scratch) set(k *key, header []byte, n uint64) {
 	binary.LittleEndian.PutUint32(x.nonce[:], k.low)
 	binary.LittleEndian.PutUint64(x.nonce[4:], k.high^n)
-	copy(x.ad[:headerSize], header)
-	binary.LittleEndian.PutUint64(x.ad[headerSize:], n)
+	copy(x.ad[:HeaderSize], header)
+	binary.LittleEndian.PutUint64(x.ad[HeaderSize:], n)
 }
 
 // seal writes packet number, ciphertext and tag to dst, which has the room.

@@ -54,7 +54,7 @@ func (o *Opener) Key() uint64 { return o.current.number }
 //
 // ErrShort, ErrReplayed, ErrOldKey and ErrForged are counted and skipped. io.ErrShortBuffer: dst has no room.
 func (o *Opener) Open(dst, header, sealed []byte, keyEpoch uint8, now time.Duration) (int, error) {
-	if len(sealed) < Overhead || len(header) != headerSize {
+	if len(sealed) < Overhead || len(header) != HeaderSize {
 		return 0, ErrShort
 	}
 	size := len(sealed) - Overhead

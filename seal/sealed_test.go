@@ -52,7 +52,7 @@ func (p sealedPacket) epoch() uint8 { return p.header[keyEpochAt] }
 
 // sealedHeader is a header with this key epoch and otherwise anything.
 func sealedHeader(epoch uint8) []byte {
-	h := make([]byte, headerSize)
+	h := make([]byte, HeaderSize)
 	for i := range h {
 		h[i] = byte(0xa0 + i)
 	}
@@ -128,8 +128,8 @@ func TestSealingAndOpeningInPlaceIsTheSame(t *testing.T) {
 		e := newSealedEnd(t, suite, Limits{}, Window{})
 		// One datagram: header, then the body where its ciphertext will be.
 		body := []byte("a body that is sealed where it lies")
-		datagram := make([]byte, headerSize+len(body)+Overhead)
-		header, sealed := datagram[:headerSize], datagram[headerSize:]
+		datagram := make([]byte, HeaderSize+len(body)+Overhead)
+		header, sealed := datagram[:HeaderSize], datagram[HeaderSize:]
 		copy(header, sealedHeader(0))
 		inner := sealed[numberSize : numberSize+len(body)]
 		copy(inner, body)
@@ -155,7 +155,7 @@ func TestEveryFlippedBitIsRefused(t *testing.T) {
 	eachSuite(t, func(t *testing.T, suite Suite) {
 		e := newSealedEnd(t, suite, Limits{}, Window{})
 		p := e.send("one bit decides", 0)
-		for i := range 8 * headerSize {
+		for i := range 8 * HeaderSize {
 			forged := sealedPacket{bytes.Clone(p.header), p.sealed, p.body}
 			forged.header[i/8] ^= 1 << (i % 8)
 			want := ErrForged
@@ -190,7 +190,7 @@ func TestCutAndGrownPacketsAreRefused(t *testing.T) {
 		}
 		e.refuse(sealedPacket{p.header, append(bytes.Clone(p.sealed), 0), nil}, 0, ErrForged)
 		dst := make([]byte, len(p.body))
-		for n := range headerSize {
+		for n := range HeaderSize {
 			if _, err := e.o.Open(dst, p.header[:n], p.sealed, 0, 0); err != ErrShort {
 				t.Fatalf("header of %d bytes: %v", n, err)
 			}

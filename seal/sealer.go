@@ -103,7 +103,7 @@ func (s *Sealer) Rotate() error {
 // room, or header is not 32 bytes.
 func (s *Sealer) Seal(dst, header, body []byte) (int, error) {
 	switch {
-	case len(header) != headerSize || len(dst) < len(body)+Overhead:
+	case len(header) != HeaderSize || len(dst) < len(body)+Overhead:
 		return 0, io.ErrShortBuffer
 	case header[keyEpochAt] != byte(s.key.number):
 		return 0, ErrOldKey

@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"golang.org/x/crypto/chacha20poly1305"
+
+	"github.com/alphapulse/transport/internal/sys"
 )
 
 // Suite is how envelopes are encrypted and authenticated. Nothing is negotiated: an announce states it, its mac covers it
@@ -27,7 +29,7 @@ const (
 
 // BestSuite is the fastest suite this CPU computes safely: AES-128-GCM with AES instructions, else ChaCha20-Poly1305.
 func BestSuite() Suite {
-	if fastAES() {
+	if sys.FastAES() {
 		return AES128GCM
 	}
 	return ChaCha20Poly1305

@@ -3,6 +3,8 @@ package seal
 import (
 	"errors"
 	"testing"
+
+	"github.com/alphapulse/transport/internal/sys"
 )
 
 func TestSuitesAreNamedBothWays(t *testing.T) {
@@ -20,7 +22,7 @@ func TestSuitesAreNamedBothWays(t *testing.T) {
 			t.Errorf("%q: %v, %v", name, s, err)
 		}
 	}
-	if best := BestSuite(); best != AES128GCM && fastAES() || best.check() != nil {
+	if best := BestSuite(); best != AES128GCM && sys.FastAES() || best.check() != nil {
 		t.Errorf("best is %v", best)
 	}
 }
