@@ -1,6 +1,9 @@
 package seal
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // Bodies of the envelopes that carry no record. All integers are little-endian.
 //
@@ -12,17 +15,19 @@ import "encoding/binary"
 // Of nak, status and hello the header's Seq is the number that NewReceiver drew for who speaks: whoever opens them knows
 // the key before the body.
 const (
-	FragmentHeader = 8
-	LostSize       = 8
-	MaxRanges      = 32
-	StatusSize     = 24
-	rangeSize      = 16
+	FragmentHeader = 8  // bytes of a fragment's body before its part of the record
+	LostSize       = 8  // bytes of a lost's body
+	StatusSize     = 24 // bytes of a status's body
+	MaxRanges      = 32 // most ranges of a nak
+
+	rangeSize = 16
+	lastSeq   = math.MaxUint64 - 1 // numbers are followed by another
 )
 
 // Range is the frames First to Last, both included.
 type Range struct{ First, Last uint64 }
 
-// PutFragment writes the head of a fragment's body.
+// PutFragment writes the head of a fragment's body, FragmentHeader bytes; the part of the record follows it.
 func PutFragment(b []byte, offset, total int) {
 	binary.LittleEndian.PutUint64(b, uint64(uint32(offset))|uint64(total)<<32)
 }
@@ -41,7 +46,7 @@ func ParseFragment(body []byte, largest int) (offset, total int, part []byte, er
 	return offset, total, part, nil
 }
 
-// PutLost writes the body of a lost: the frames up to last are gone.
+// PutLost writes the body of a lost, LostSize bytes: the frames up to last are gone.
 func PutLost(b []byte, last uint64) { binary.LittleEndian.PutUint64(b, last) }
 
 // ParseLost reads the body of a lost whose header says first. It answers ErrMalformed.
@@ -49,7 +54,7 @@ func ParseLost(body []byte, first uint64) (last uint64, err error) {
 	if len(body) != LostSize {
 		return 0, ErrMalformed
 	}
-	if last = binary.LittleEndian.Uint64(body); last < first {
+	if last = binary.LittleEndian.Uint64(body); last < first || last > lastSeq {
 		return 0, ErrMalformed
 	}
 	return last, nil
@@ -75,7 +80,7 @@ func ParseNak(body []byte, missing *[MaxRanges]Range) (n int, err error) {
 	for i := range n {
 		at := body[i*rangeSize:]
 		r := Range{binary.LittleEndian.Uint64(at), binary.LittleEndian.Uint64(at[8:])}
-		if r.First < next || r.Last < r.First || r.First == 0 || r.Last == ^uint64(0) {
+		if r.First < next || r.Last < r.First || r.First == 0 || r.Last > lastSeq {
 			return 0, ErrMalformed
 		}
 		missing[i], next = r, r.Last+1

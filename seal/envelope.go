@@ -61,7 +61,7 @@ func (k Kind) String() string {
 type Header struct {
 	Kind     Kind
 	Sealed   bool
-	Traced   bool  // the body ends with a Trace
+	Traced   bool  // the body of a Data or Fragment ends with a Trace
 	Codec    uint8 // 0 to 15; how the records are compressed, 0 not at all
 	Suite    Suite // of a sealed envelope
 	KeyEpoch uint8
@@ -92,7 +92,8 @@ func (h *Header) Put(b []byte) {
 }
 
 // Parse reads the header at the start of b and checks it against itself and against the bytes that are there: after it,
-// b[HeaderSize:HeaderSize+Length] is the body. It answers ErrMalformed.
+// b[HeaderSize:HeaderSize+Length] is the body. A suite or codec it does not know is for who opens or unpacks to refuse.
+// It answers ErrMalformed, and then h holds nothing of use.
 func (h *Header) Parse(b []byte) error {
 	if len(b) < HeaderSize {
 		return ErrMalformed
@@ -105,11 +106,26 @@ func (h *Header) Parse(b []byte) error {
 	h.Source = le.Uint64(b[8:])
 	h.Epoch, h.Length, h.Raw = uint32(third), int(uint16(third>>32)), int(third>>48)*8
 	h.Seq = le.Uint64(b[24:])
-	if byte(first) != Version || kind&^flagsKnown != 0 || h.Kind-1 >= Announced || h.Length > len(b)-HeaderSize ||
-		h.Sealed != (h.Suite != 0) || !h.Sealed && h.KeyEpoch != 0 || (h.Codec != 0) != (h.Raw != 0) || h.Codec != 0 && h.Kind != Data {
+	if byte(first) != Version || kind&^flagsKnown != 0 || h.Kind-1 >= Announced || h.Length > min(len(b)-HeaderSize, MaxBody) ||
+		h.Sealed != (h.Suite != 0) || !h.Sealed && h.KeyEpoch != 0 || h.Sealed && h.Kind >= HelloKind ||
+		(h.Codec != 0) != (h.Raw != 0) || h.Codec != 0 && h.Kind != Data || h.Traced && h.Kind > Fragment {
+		return ErrMalformed
+	}
+	if around := h.around(); h.Length < around || h.Kind == Heartbeat && h.Length != around {
 		return ErrMalformed
 	}
 	return nil
+}
+
+// around is how many bytes of the body are sealing and trace.
+func (h *Header) around() (n int) {
+	if h.Sealed {
+		n = Overhead
+	}
+	if h.Traced {
+		n += TraceSize
+	}
+	return n
 }
 
 // Ended reports whether a datagram has no more envelopes: b is what is left of it.
@@ -136,4 +152,10 @@ type Codec interface {
 	Pack(dst, src []byte) (n int, codec uint8)
 	// Unpack expands src into exactly len(dst) bytes.
 	Unpack(dst, src []byte, codec uint8) error
+}
+
+// Observer is a Codec that chooses by how the link is doing: told once per envelope, before Pack, how many bytes wait and
+// how many a second are carried.
+type Observer interface {
+	Observe(waiting, rate int64)
 }

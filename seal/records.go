@@ -8,27 +8,28 @@ import "encoding/binary"
 const (
 	recordHeader = 16
 	sizeMask     = 1<<28 - 1
-	flagShift    = 28
-	seqShift     = 32
+	flagShift    = 28 // above it: the bits that are 0 on the wire, and the number
+	tagShift     = 4  // of the number above those bits
+	tagMask      = 1<<36 - 1
 )
 
-// Records checks that body is whole records numbered from seq on, none larger than largest bytes, and returns how many: at
-// least one. Nothing of a body is used before that. It answers ErrMalformed.
+// Records checks that body is whole records numbered from seq on, none larger than largest bytes with its header, and
+// returns how many: at least one. Nothing of a body is used before that. It answers ErrMalformed.
 func Records(body []byte, seq uint64, largest int) (n int, err error) {
-	tag, room := uint64(uint32(seq))<<4, uint64(largest)-(recordHeader+1)
+	tag := uint64(uint32(seq)) << tagShift
 	at, end := uint64(0), uint64(len(body))
 	for at+recordHeader < end {
 		word := binary.LittleEndian.Uint64(body[at:])
 		size := word & sizeMask
-		if word>>flagShift != tag || size-(recordHeader+1) > room {
-			return n, ErrMalformed
+		if word>>flagShift != tag || size <= recordHeader || size > uint64(largest) {
+			return 0, ErrMalformed
 		}
 		at += (size + 7) &^ 7
-		tag = (tag + 1<<4) & (1<<36 - 1)
+		tag = (tag + 1<<tagShift) & tagMask
 		n++
 	}
 	if at != end || n == 0 {
-		return n, ErrMalformed
+		return 0, ErrMalformed
 	}
 	return n, nil
 }
@@ -50,7 +51,7 @@ func RecordSize(record []byte, seq uint64, largest int) int {
 	}
 	word := binary.LittleEndian.Uint64(record)
 	size := word & sizeMask
-	if word>>flagShift != uint64(uint32(seq))<<4 || size-(recordHeader+1) > uint64(largest)-(recordHeader+1) {
+	if word>>flagShift != uint64(uint32(seq))<<tagShift || size <= recordHeader || size > uint64(largest) {
 		return 0
 	}
 	return int(size)
