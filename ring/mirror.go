@@ -16,15 +16,15 @@ const maxSkip = 1 << 31
 
 // Continue makes seq, of epoch, the next record's number instead of Seq. The numbers between them are passed over and
 // lost of them count as lost for every reader; seq must not be below Seq nor 2³¹ beyond it: ErrRange. Readers learn of it
-// together with the next record.
+// together with the next record; until then another Continue takes its place.
 func (w *Writer) Continue(epoch, seq, lost uint64) error {
 	if w.broken != nil {
 		return w.broken
 	}
-	if seq < w.seq || seq-w.seq > maxSkip || lost > seq-w.seq || w.skip != 0 {
+	if seq < w.seq || seq-w.seq > maxSkip || lost > seq-w.seq {
 		return fmt.Errorf("%w: number %d after %d, %d of them lost", ErrRange, seq, w.seq, lost)
 	}
-	w.voice = epoch
+	w.voice, w.skip, w.lost = epoch, 0, 0
 	if seq != w.seq {
 		w.skip, w.lost = seq, lost
 	}

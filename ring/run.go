@@ -70,3 +70,18 @@ func (r *Reader) extent(off, word, seq uint64, limit int) (size uint64, n int) {
 	}
 	return at - off, n
 }
+
+// Measure returns how many bytes PeekRun would lend within limit, at least a record if there is one, and moves nothing. 0
+// means that nothing is committed there; 8, that a control record comes first.
+func (r *Reader) Measure(limit int) int {
+	off := r.next & r.mask
+	word := r.mem.Load64(off)
+	if absent(word, r.seq) {
+		return 0
+	}
+	if word&flagControl != 0 || !r.plausible(r.next, word, r.seq) {
+		return wordSize
+	}
+	size, _ := r.extent(off, word, r.seq, limit)
+	return int(size)
+}

@@ -19,10 +19,10 @@ func ticking(c *Codec, took [methods]time.Duration) func() time.Duration {
 }
 
 // drive feeds batches of one body each and returns how many of them each codec packed.
-func drive(c *Codec, batches int, b Backlog, body func(i int) []byte) (packed [methods]int) {
+func drive(c *Codec, batches int, b backlog, body func(i int) []byte) (packed [methods]int) {
 	dst := make([]byte, 64<<10)
 	for i := range batches {
-		c.Observe(b)
+		c.Observe(b.waiting, b.rate)
 		_, codec := c.Pack(dst, body(i))
 		packed[codec]++
 	}
@@ -36,7 +36,7 @@ func TestAnAdaptiveCodecPacksWhatPays(t *testing.T) {
 	src, dense := market(1, 64<<10), noise(1, 64<<10)
 	records := func(int) []byte { return src }
 	random := func(int) []byte { return dense }
-	idle, slow, fast := Backlog{0, 1e6}, Backlog{1e6, 1e6}, Backlog{1e9, 2e9}
+	idle, slow, fast := backlog{0, 1e6}, backlog{1e6, 1e6}, backlog{1e9, 2e9}
 
 	if n := drive(c, 100, idle, records); n[None] != 100 || c.Method() != None {
 		t.Errorf("idle: %v, %s", n, c.Explain())
@@ -60,7 +60,7 @@ func TestTheClockIsReadOnlyAroundProbes(t *testing.T) {
 	c := open(t, Options{Method: Adaptive, Clock: func() time.Duration { reads++; return time.Duration(reads) * time.Microsecond }})
 	src, dst := market(1, 1400), make([]byte, 1400)
 	c.Pack(dst, src)
-	drive(c, 100, Backlog{0, 1e6}, func(int) []byte { return src })
+	drive(c, 100, backlog{0, 1e6}, func(int) []byte { return src })
 	if reads != 0 {
 		t.Fatalf("%d reads without a backlog", reads)
 	}
@@ -80,7 +80,7 @@ func TestAFixedMethodIgnoresTheBacklog(t *testing.T) {
 	each(t, func(t *testing.T, m Method) {
 		c := open(t, Options{Method: m, Clock: func() time.Duration { t.Error("the clock was read"); return 0 }})
 		src := market(1, 4096)
-		if n := drive(c, 50, Backlog{0, 1e9}, func(int) []byte { return src }); n[m] != 50 || c.Method() != m {
+		if n := drive(c, 50, backlog{0, 1e9}, func(int) []byte { return src }); n[m] != 50 || c.Method() != m {
 			t.Errorf("%v", n)
 		}
 		if got, want := c.Explain(), m.String()+": as configured"; got != want {

@@ -64,7 +64,7 @@ func packed(t testing.TB, c *Codec, src []byte) ([]byte, uint8) {
 
 // busy makes an Adaptive codec compress: a link of 1 MB/s that is a second behind.
 func busy(c *Codec) {
-	c.Observe(Backlog{Waiting: 1e6, Rate: 1e6})
+	c.Observe(1e6, 1e6)
 }
 
 // each runs f for every method that packs.

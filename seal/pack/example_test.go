@@ -42,11 +42,11 @@ func ExampleCodec_Observe() {
 		return
 	}
 	body, datagram := bytes.Repeat([]byte("BTC-USD 116828.50 "), 1000), make([]byte, 65475)
-	c.Observe(pack.Backlog{Waiting: 0, Rate: 10e6})
+	c.Observe(0, 10e6)
 	fmt.Println(c.Pack(datagram, body))
 	fmt.Println(c.Explain())
 	for range 100 {
-		c.Observe(pack.Backlog{Waiting: 1e6, Rate: 10e6}) // a tenth of a second behind
+		c.Observe(1e6, 10e6) // a tenth of a second behind
 		c.Pack(datagram, body)
 	}
 	fmt.Println(c.Method() != pack.None)

@@ -5,17 +5,12 @@ import (
 	"strings"
 )
 
-// Backlog is what an Adaptive codec decides by.
-type Backlog struct {
-	Waiting int64 // bytes committed and not yet given to the link
-	Rate    int64 // bytes per second that the link carried lately, as they travelled; 0 while nothing is known
-}
-
-// Observe tells an Adaptive codec how the link does; call it once per batch, before the batch is packed. Other methods ignore it.
-// A backlog is more than the link carries in a millisecond, eight batches in a row.
-func (c *Codec) Observe(b Backlog) {
+// Observe tells an Adaptive codec how the link does: how many bytes wait for it, and how many a second it carried lately, as they
+// travelled, 0 while nothing is known. It is called once per batch, before the batch is packed; other methods ignore it. A backlog is
+// more than the link carries in a millisecond, eight batches in a row.
+func (c *Codec) Observe(waiting, rate int64) {
 	if c.method == Adaptive {
-		c.policy.observe(b.Waiting, b.Rate)
+		c.policy.observe(waiting, rate)
 	}
 }
 

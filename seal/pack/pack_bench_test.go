@@ -70,7 +70,7 @@ func BenchmarkIdle(b *testing.B) {
 	c, src, dst := open(b, Options{Method: Adaptive}), market(77, 1400), make([]byte, 1400)
 	b.ReportAllocs()
 	for b.Loop() {
-		c.Observe(Backlog{Waiting: 0, Rate: 1e6})
+		c.Observe(0, 1e6)
 		c.Pack(dst, src)
 	}
 }

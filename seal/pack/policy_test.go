@@ -20,11 +20,14 @@ var (
 )
 
 // course runs a policy against a nature and a link, batch by batch.
+// backlog is what the policy is told: bytes that wait, bytes a second.
+type backlog struct{ waiting, rate int64 }
+
 type course struct {
 	policy
 	nature
 	size     int
-	link     Backlog
+	link     backlog
 	noise    func() float64 // multiplies what a probe takes; nil is 1
 	probes   int
 	probing  time.Duration // time in probes
@@ -33,7 +36,7 @@ type course struct {
 	linkTime time.Duration
 }
 
-func newCourse(n nature, link Backlog) *course {
+func newCourse(n nature, link backlog) *course {
 	c := &course{nature: n, size: 64 << 10, link: link}
 	c.policy.open()
 	return c
@@ -42,7 +45,7 @@ func newCourse(n nature, link Backlog) *course {
 func (c *course) run(batches int) *course {
 	for range batches {
 		before := c.now
-		c.observe(c.link.Waiting, c.link.Rate)
+		c.observe(c.link.waiting, c.link.rate)
 		if c.now != before {
 			c.changes++
 		}
@@ -78,17 +81,17 @@ func TestAdaptiveChoosesWhatGetsAByteThroughSoonest(t *testing.T) {
 	for _, try := range []struct {
 		name string
 		nature
-		link Backlog
+		link backlog
 		want Method
 	}{
-		{"nothing waits", records, Backlog{0, mega}, None},
-		{"less waits than a millisecond's worth", records, Backlog{100_000, 120 * mega}, None},
-		{"nothing known of the link", records, Backlog{mega, 0}, None},
-		{"slow link", records, Backlog{mega, mega}, Zstd},
-		{"100 MB/s", records, Backlog{mega, 100_000_000}, Snappy},
-		{"100 MB/s, another nature", text, Backlog{mega, 100_000_000}, LZ4},
-		{"a link faster than any method", records, Backlog{64 * mega, 1_200_000_000}, None},
-		{"incompressible on a slow link", random, Backlog{mega, mega}, None},
+		{"nothing waits", records, backlog{0, mega}, None},
+		{"less waits than a millisecond's worth", records, backlog{100_000, 120 * mega}, None},
+		{"nothing known of the link", records, backlog{mega, 0}, None},
+		{"slow link", records, backlog{mega, mega}, Zstd},
+		{"100 MB/s", records, backlog{mega, 100_000_000}, Snappy},
+		{"100 MB/s, another nature", text, backlog{mega, 100_000_000}, LZ4},
+		{"a link faster than any method", records, backlog{64 * mega, 1_200_000_000}, None},
+		{"incompressible on a slow link", random, backlog{mega, mega}, None},
 	} {
 		c := newCourse(try.nature, try.link).run(500)
 		if c.now != try.want {
@@ -101,17 +104,17 @@ func TestAdaptiveChoosesWhatGetsAByteThroughSoonest(t *testing.T) {
 }
 
 func TestWithoutABacklogNothingIsPackedOrMeasured(t *testing.T) {
-	if c := newCourse(records, Backlog{1000, 10 * mega}).run(5000); c.packing != 0 || c.probes != 0 {
+	if c := newCourse(records, backlog{1000, 10 * mega}).run(5000); c.packing != 0 || c.probes != 0 {
 		t.Errorf("%v of CPU, %d probes", c.packing, c.probes)
 	}
 }
 
 func TestABurstIsNotABacklog(t *testing.T) {
-	c := newCourse(records, Backlog{0, 10 * mega})
+	c := newCourse(records, backlog{0, 10 * mega})
 	for range 200 {
-		c.link.Waiting = mega
+		c.link.waiting = mega
 		c.run(streakLong - 1)
-		c.link.Waiting = 0
+		c.link.waiting = 0
 		c.run(1)
 	}
 	if c.packing != 0 {
@@ -120,19 +123,19 @@ func TestABurstIsNotABacklog(t *testing.T) {
 }
 
 func TestAdaptiveStopsWhenTheBacklogIsGone(t *testing.T) {
-	c := newCourse(records, Backlog{mega, mega}).run(200)
-	c.link.Waiting = 0
+	c := newCourse(records, backlog{mega, mega}).run(200)
+	c.link.waiting = 0
 	if c.run(streakLong); c.now != None {
 		t.Errorf("after %d batches still %s", streakLong, c.now)
 	}
-	c.link.Waiting = mega
+	c.link.waiting = mega
 	if c.run(streakLong + settleLong); c.now != Zstd {
 		t.Errorf("what was measured before is forgotten: %s", c.explain())
 	}
 }
 
 func TestAdaptiveNoticesThatDataChanged(t *testing.T) {
-	c := newCourse(records, Backlog{mega, mega}).run(300)
+	c := newCourse(records, backlog{mega, mega}).run(300)
 	for round := range 5 {
 		c.nature = random
 		if c.run(100); c.now != None {
@@ -149,12 +152,12 @@ func TestAdaptiveNoticesThatDataChanged(t *testing.T) {
 }
 
 func TestAdaptiveFollowsTheLink(t *testing.T) {
-	c := newCourse(records, Backlog{64 * mega, mega})
+	c := newCourse(records, backlog{64 * mega, mega})
 	for _, step := range []struct {
 		rate int64
 		want Method
 	}{{mega, Zstd}, {1_200_000_000, None}, {100_000_000, Snappy}, {mega, Zstd}} {
-		c.link.Rate = step.rate
+		c.link.rate = step.rate
 		if c.run(2000); c.now != step.want {
 			t.Errorf("at %d B/s %s, not %s: %s", step.rate, c.now, step.want, c.explain())
 		}
@@ -163,7 +166,7 @@ func TestAdaptiveFollowsTheLink(t *testing.T) {
 
 func TestProbesTakeABoundedShareOfTheLinksTime(t *testing.T) {
 	for _, rate := range []int64{mega, 100_000_000, 1_000_000_000, 10_000_000_000} {
-		c := newCourse(records, Backlog{1000 * mega, rate}).run(20)
+		c := newCourse(records, backlog{1000 * mega, rate}).run(20)
 		c.probing, c.linkTime, c.probes = 0, 0, 0 // after the first measurements
 		c.run(20_000)
 		if c.probing*probeShare > c.linkTime+time.Millisecond || c.probes > 20_000/probeEvery+1 {
@@ -179,7 +182,7 @@ func TestProbesTakeABoundedShareOfTheLinksTime(t *testing.T) {
 func TestAdaptiveDoesNotFlapUnderNoisyMeasurements(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 3))
-		c := newCourse(records, Backlog{mega, mega})
+		c := newCourse(records, backlog{mega, mega})
 		c.noise = func() float64 {
 			if r.IntN(10) == 0 {
 				return 1 + 99*r.Float64()
@@ -195,7 +198,7 @@ func TestAdaptiveDoesNotFlapUnderNoisyMeasurements(t *testing.T) {
 func TestTheSameHistoryGivesTheSameChoices(t *testing.T) {
 	run := func() *course {
 		r := rand.New(rand.NewPCG(5, 5))
-		c := newCourse(records, Backlog{mega, mega})
+		c := newCourse(records, backlog{mega, mega})
 		c.noise = func() float64 { return 0.5 + r.Float64() }
 		return c.run(3000)
 	}
@@ -207,9 +210,9 @@ func TestTheSameHistoryGivesTheSameChoices(t *testing.T) {
 func TestOddBacklogsAreSurvived(t *testing.T) {
 	r := rand.New(rand.NewPCG(6, 6))
 	odd := []int64{0, 1, -1, 1 << 62, -1 << 62, mega, 1000}
-	c := newCourse(records, Backlog{})
+	c := newCourse(records, backlog{})
 	for range 50_000 {
-		c.link = Backlog{odd[r.IntN(len(odd))], odd[r.IntN(len(odd))]}
+		c.link = backlog{odd[r.IntN(len(odd))], odd[r.IntN(len(odd))]}
 		c.run(1)
 		if c.cost(c.now) < 0 || c.cost(c.now) != c.cost(c.now) || c.explain() == "" {
 			t.Fatalf("%+v", c.policy)
@@ -222,14 +225,14 @@ func TestExplainNamesChoiceAndReasons(t *testing.T) {
 		c    *course
 		want []string
 	}{
-		{newCourse(records, Backlog{10, mega}).run(20), []string{"none: no backlog, 10 B waiting"}},
-		{newCourse(records, Backlog{mega, mega}).run(9), []string{"none: backlog 1024 KiB, link 953.7 ns/B", "zstd rejected: not measured yet"}},
-		{newCourse(records, Backlog{mega, 100_000_000}).run(300), []string{
+		{newCourse(records, backlog{10, mega}).run(20), []string{"none: no backlog, 10 B waiting"}},
+		{newCourse(records, backlog{mega, mega}).run(9), []string{"none: backlog 1024 KiB, link 953.7 ns/B", "zstd rejected: not measured yet"}},
+		{newCourse(records, backlog{mega, 100_000_000}).run(300), []string{
 			"snappy: ratio 1.9, 2.0 ns/B, backlog 1024 KiB, link 10.0 ns/B",
 			"lz4 rejected: ratio 2.0 at 2.6 ns/B comes to 7.6 ns/B, not 7.3",
 			"zstd rejected: 8.4 ns/B costs more than it saves, ratio 3.2",
 		}},
-		{newCourse(random, Backlog{mega, mega}).run(300), []string{"none: ", "lz4 rejected: saves nothing"}},
+		{newCourse(random, backlog{mega, mega}).run(300), []string{"none: ", "lz4 rejected: saves nothing"}},
 	} {
 		got := try.c.explain()
 		for _, want := range try.want {

@@ -1,0 +1,183 @@
+package udp
+
+import (
+	"encoding/binary"
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/alphapulse/transport/netio"
+	"github.com/alphapulse/transport/ring"
+)
+
+// bed is a sender and a receiver with a publisher's ring at one end and readers of mirrors at the other, all run by the test.
+type bed struct {
+	t       testing.TB
+	source  *ring.Ring
+	pub     *ring.Writer
+	send    *Sender
+	recv    *Receiver
+	mirrors []*ring.Reader
+	rings   []*ring.Ring
+	got     []message
+	batch   [256]ring.Record
+}
+
+type message struct {
+	epoch, seq, stamp uint64
+	body              string
+}
+
+var loopback = netip.MustParseAddr("127.0.0.1")
+
+func anyPort() netip.AddrPort { return netip.AddrPortFrom(loopback, 0) }
+
+// newBed connects both ends over loopback, or by way of via, which gets the receiver's address and returns where to send.
+func newBed(t testing.TB, so SenderOptions, ro ReceiverOptions, via func(netip.AddrPort) netip.AddrPort) *bed {
+	t.Helper()
+	b := &bed{t: t}
+	b.source = mustRing(t, ring.Options{})
+	pub, err := b.source.Writer()
+	must(t, err)
+	b.pub = pub
+	b.listen(ro)
+	to := b.recv.Local(0)
+	if via != nil {
+		to = via(to)
+	}
+	so.Channel = "signals"
+	if so.Lines == nil {
+		so.Lines = []Dial{{To: to}}
+	}
+	b.send, err = NewSender(so)
+	must(t, err)
+	t.Cleanup(func() { must(t, b.send.Close()) })
+	must(t, b.send.Add(b.source))
+	return b
+}
+
+func (b *bed) listen(ro ReceiverOptions) {
+	b.t.Helper()
+	ro.Channel = "signals"
+	if ro.Lines == nil {
+		ro.Lines = []Listen{{Bind: anyPort()}}
+	}
+	ro.Inbox = netio.InboxOptions{Dir: ro.Inbox.Dir, Capacity: ro.Inbox.Capacity, Opened: func(r *ring.Ring) {
+		reader, err := r.Reader(ring.ReaderOptions{From: ring.Oldest})
+		must(b.t, err)
+		b.mirrors, b.rings = append(b.mirrors, reader), append(b.rings, r)
+	}}
+	recv, err := NewReceiver(ro)
+	must(b.t, err)
+	b.recv = recv
+	b.t.Cleanup(func() {
+		for _, m := range b.mirrors {
+			must(b.t, ignoreClosed(m.Close()))
+		}
+		must(b.t, recv.Close())
+	})
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, ring.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// publish commits n messages of size bytes that carry their own number.
+func (b *bed) publish(n, size int) {
+	b.t.Helper()
+	for range n {
+		buf := make([]byte, size)
+		for i := range buf {
+			buf[i] = byte(b.pub.Seq()) + byte(i)
+		}
+		binary.LittleEndian.PutUint64(buf, b.pub.Seq())
+		b.pub.SetStamp(b.pub.Seq() + 7)
+		for {
+			p, err := b.pub.Claim(size)
+			if errors.Is(err, ring.ErrFull) {
+				b.step()
+				continue
+			}
+			must(b.t, err)
+			copy(p, buf)
+			must(b.t, b.pub.Commit(size))
+			break
+		}
+	}
+}
+
+// step runs both ends once and polls the mirrors.
+func (b *bed) step() {
+	b.t.Helper()
+	_, err := b.send.Do()
+	must(b.t, err)
+	_, err = b.recv.Do()
+	must(b.t, err)
+	b.poll()
+}
+
+func (b *bed) poll() {
+	for _, m := range b.mirrors {
+		for n := m.Peek(b.batch[:]); n > 0; n = m.Peek(b.batch[:]) {
+			for i, r := range b.batch[:n] {
+				b.got = append(b.got, message{m.Epoch(), m.First() + uint64(i), r.Stamp(), string(r.Payload())})
+			}
+			must(b.t, m.Release(n))
+		}
+		must(b.t, ignoreClosed(m.Err()))
+	}
+}
+
+// until runs both ends until ok, or fails after a while.
+func (b *bed) until(what string, ok func() bool) {
+	b.t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); {
+		b.step()
+		if time.Now().After(end) {
+			b.t.Fatalf("%s did not come about: %d messages, sender %+v, receiver %+v", what, len(b.got), b.send.Stats(), b.recv.Stats())
+		}
+	}
+}
+
+// verify checks that what was delivered is in order, once, whole and from first to last without a gap unless lossy.
+func (b *bed) verify(first, last uint64, lossy bool) {
+	b.t.Helper()
+	next := first
+	for _, m := range b.got {
+		if m.seq != next && (!lossy || m.seq < next) {
+			b.t.Fatalf("message %d where %d is due", m.seq, next)
+		}
+		body := []byte(m.body)
+		if binary.LittleEndian.Uint64(body) != m.seq || m.stamp != m.seq+7 {
+			b.t.Fatalf("message %d carries number %d and stamp %d", m.seq, binary.LittleEndian.Uint64(body), m.stamp)
+		}
+		for i := 8; i < len(body); i++ {
+			if body[i] != byte(m.seq)+byte(i) {
+				b.t.Fatalf("message %d is damaged at byte %d", m.seq, i)
+			}
+		}
+		next = m.seq + 1
+	}
+	if !lossy && next != last+1 {
+		b.t.Fatalf("%d messages, %d expected", next-first, last+1-first)
+	}
+}
+
+func mustRing(t testing.TB, o ring.Options) *ring.Ring {
+	t.Helper()
+	r, err := ring.Create(o)
+	must(t, err)
+	t.Cleanup(func() { must(t, ignoreClosed(r.Close())) })
+	return r
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

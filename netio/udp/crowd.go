@@ -1,0 +1,215 @@
+package udp
+
+import (
+	"time"
+
+	"github.com/alphapulse/transport/internal/sys"
+	"github.com/alphapulse/transport/seal"
+)
+
+// crowd is what a feed knows of its receivers, and how far it may go by them.
+type crowd struct {
+	index     *index // nil on a best-effort channel
+	receivers []receiver
+	limit     uint64 // position up to which it may be sent
+	acked     uint64 // numbers below it are confirmed
+	ackedAt   uint64 // a position at or before which acked lies
+	wants     []want // as many as two naks ask for
+}
+
+// receiver is one that said where it stands.
+type receiver struct {
+	id      uint64
+	from    sys.Address
+	path    uint8
+	next    uint64 // number it waits for
+	window  uint64
+	tag     uint64
+	heardAt time.Duration
+	tokens  int64 // bytes it may have sent again
+	paidAt  time.Duration
+}
+
+// want is a range that a receiver asked for.
+type want struct {
+	seal.Range
+	id uint64
+}
+
+// hear takes what receivers say, a few envelopes per line.
+func (s *Sender) hear(now time.Duration) error {
+	if s.options.Reliability != Repaired && s.options.Secret == nil {
+		return nil
+	}
+	for _, w := range s.wires {
+		for range 16 {
+			n, err := w.socket.RecvOne(s.inbound)
+			if n == 0 {
+				if err != nil && !sys.Transient(err) {
+					return err
+				}
+				break
+			}
+			data, _ := s.inbound.Message(0)
+			from := s.inbound.From(0)
+			if err := s.heardOne(w, data, &from, now); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// heardOne judges one datagram from a receiver.
+func (s *Sender) heardOne(w *wire, data []byte, from *sys.Address, now time.Duration) error {
+	var h seal.Header
+	if h.Parse(data) != nil {
+		s.drop(Malformed, 1)
+		return nil
+	}
+	if h.Channel != s.channel {
+		s.drop(ForeignChannel, 1)
+		return nil
+	}
+	var f *feed
+	for _, one := range s.feeds {
+		if one.source == h.Source {
+			f = one
+		}
+	}
+	if f == nil {
+		s.drop(ForeignSource, 1)
+		return nil
+	}
+	env := data[:seal.HeaderSize+h.Length]
+	body := env[seal.HeaderSize:]
+	if h.Kind == seal.HelloKind {
+		return s.greet(w, f, &h, body, from)
+	}
+	if h.Kind != seal.Nak && h.Kind != seal.Status || h.Sealed != (s.options.Secret != nil) || s.options.Reliability != Repaired {
+		s.drop(Misplaced, 1)
+		return nil
+	}
+	if h.Sealed {
+		if body = s.unsealed(w, f, &h, env); body == nil {
+			return nil
+		}
+	}
+	if h.Kind == seal.Nak {
+		s.asked(f, &h, body)
+	} else {
+		s.stands(w, f, &h, body, from, now)
+	}
+	return nil
+}
+
+// stands takes a status.
+func (s *Sender) stands(w *wire, f *feed, h *seal.Header, body []byte, from *sys.Address, now time.Duration) {
+	var b seal.StatusBody
+	if b.Parse(body) != nil || b.Next > f.reader.Seq() {
+		s.drop(Malformed, 1)
+		return
+	}
+	r := f.receiver(h.Seq)
+	if r == nil {
+		if len(f.receivers) == maxReceivers {
+			s.drop(OverBudget, 1)
+			return
+		}
+		f.receivers = append(f.receivers, receiver{id: h.Seq, tokens: budgetBurst, paidAt: now})
+		r = &f.receivers[len(f.receivers)-1]
+		s.tell(Event{Kind: Connected, Source: f.source, Peer: from.AddrPort()})
+	}
+	r.from, r.path, r.heardAt, r.window, r.tag = *from, w.path, now, b.Window, b.Tag
+	r.next = max(r.next, b.Next)
+	f.settle(s)
+}
+
+func (f *feed) receiver(id uint64) *receiver {
+	for i := range f.receivers {
+		if f.receivers[i].id == id {
+			return &f.receivers[i]
+		}
+	}
+	return nil
+}
+
+// heard drops receivers that have been silent for too long.
+func (f *feed) heard(s *Sender, now time.Duration) {
+	for i := 0; i < len(f.receivers); i++ {
+		if r := &f.receivers[i]; now-r.heardAt > s.options.Liveness {
+			peer := r.from.AddrPort()
+			f.receivers = append(f.receivers[:i], f.receivers[i+1:]...)
+			i--
+			s.tell(Event{Kind: Disconnected, Source: f.source, Peer: peer})
+			f.settle(s)
+		}
+	}
+}
+
+// settle finds how far the feed may go, and releases what is confirmed. Without receivers it stands where it is.
+func (f *feed) settle(s *Sender) {
+	confirmed, limit, any := uint64(0), uint64(0), false
+	for i := range f.receivers {
+		r := &f.receivers[i]
+		if s.options.Flow == FlowTagged && r.tag != s.options.Tag {
+			continue
+		}
+		pos, ok := f.index.position(r.next)
+		if !ok || pos < f.ackedAt {
+			pos = f.ackedAt
+		}
+		end := pos + r.window
+		if !any || (s.options.Flow == FlowMax) == (r.next > confirmed) {
+			confirmed = r.next
+		}
+		if !any || (s.options.Flow == FlowMax) == (end > limit) {
+			limit = end
+		}
+		any = true
+	}
+	if !any {
+		return
+	}
+	f.limit = limit
+	if confirmed > f.acked {
+		f.acked = confirmed
+		if pos, ok := f.index.position(confirmed); ok {
+			f.ackedAt = max(f.ackedAt, pos)
+		}
+		if err := f.reader.ReleaseTo(min(confirmed, f.held())); err != nil {
+			s.ended(f, err)
+		}
+	}
+}
+
+// held is the number of the first record that is not in an envelope yet.
+func (f *feed) held() uint64 {
+	if len(f.run) > 0 {
+		return f.seq
+	}
+	return f.reader.Seq()
+}
+
+// asked takes a nak: what it wants is sent as far as the receiver's budget goes, and it will ask again for the rest.
+func (s *Sender) asked(f *feed, h *seal.Header, body []byte) {
+	var ranges [seal.MaxRanges]seal.Range
+	n, err := seal.ParseNak(body, &ranges)
+	if err != nil || ranges[n-1].Last >= f.reader.Seq() {
+		s.drop(Malformed, 1)
+		return
+	}
+	if f.receiver(h.Seq) == nil { // it says where it stands first
+		s.drop(Misplaced, 1)
+		return
+	}
+	s.Naks += uint64(n)
+	s.dirty = true
+	for _, r := range ranges[:n] {
+		if len(f.wants) == cap(f.wants) && cap(f.wants) >= 4*seal.MaxRanges {
+			s.drop(OverBudget, 1)
+			return
+		}
+		f.wants = append(f.wants, want{r, h.Seq})
+	}
+}

@@ -1,0 +1,281 @@
+package udp
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/alphapulse/transport/internal/sys"
+	"github.com/alphapulse/transport/netio"
+	"github.com/alphapulse/transport/seal"
+)
+
+const (
+	recvMessages  = 8       // messages per receive; with UDP_GRO each holds many datagrams
+	recvSize      = 1 << 16 // bytes of one
+	chores        = 32      // Dos without a lent clock between two looks at the clock
+	choresEvery   = 200 * time.Microsecond
+	frameOverhead = 16 // a record's header
+)
+
+// Receiver fills mirrors of a channel's rings from datagrams. It is a worker: Do takes what has arrived, and nothing waits.
+// It belongs to one goroutine, but for Stats and Lines. The zero Receiver is not valid: use NewReceiver.
+type Receiver struct {
+	options ReceiverOptions
+	channel uint32
+	id      uint64 // names this receiver to senders
+	lines   []*line
+	inbox   *netio.Inbox
+	streams map[uint64]*stream
+	latest  *stream // the stream of the last envelope
+	clock   clock
+	due     time.Duration // when chores are due
+	expand  []byte        // where codecs put records
+	tally
+	pending  [pendings]pending // sessions asked for
+	assembly []byte            // where fragments become a record
+	scratch  []byte            // where answers are written
+	trouble  bool              // told to Events and not over
+	closed   bool
+}
+
+// NewReceiver opens the sockets and allocates everything. It must be called in the network namespace it receives in.
+func NewReceiver(o ReceiverOptions) (*Receiver, error) {
+	o, err := o.checked()
+	if err != nil {
+		return nil, err
+	}
+	inbox, err := netio.NewInbox(o.Inbox)
+	if err != nil {
+		return nil, err
+	}
+	r := &Receiver{options: o, channel: seal.ChannelID(o.Channel), id: seal.NewReceiver(), inbox: inbox, streams: map[uint64]*stream{},
+		clock: newClock(), scratch: make([]byte, 1200), assembly: make([]byte, largestRecord(o.Inbox.Capacity)+8)}
+	if o.Codec != nil {
+		r.expand = make([]byte, seal.MaxRaw)
+	}
+	for i, l := range o.Lines {
+		one, err := listen(l, o.Socket)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("udp: channel %q: line %d: %w", o.Channel, i, err), r.Close())
+		}
+		one.path = uint8(i)
+		r.lines = append(r.lines, one)
+	}
+	return r, nil
+}
+
+// SetNow lends the time of a cycle, see numa.Clocked.
+func (r *Receiver) SetNow(now time.Time) { r.clock.lend(now) }
+
+// Do takes at most one batch from each line and returns how many frames it delivered. Errors of the network are counted and
+// told to Events; what Do returns ends the receiver: its socket is closed, or a mirror's file was cut short.
+func (r *Receiver) Do() (frames int, err error) {
+	before := r.Frames
+	for _, l := range r.lines {
+		n, err := l.socket.Recv(l.batch)
+		if err != nil {
+			if !sys.Transient(err) {
+				return 0, fmt.Errorf("udp: channel %q: receive: %w", r.options.Channel, err)
+			}
+			continue
+		}
+		for i := range n {
+			r.message(l, i)
+		}
+		if n > 0 {
+			r.flush()
+		}
+	}
+	if now := r.clock.read(); now >= r.due {
+		r.due = now + choresEvery
+		if err := r.chores(now); err != nil {
+			return int(r.Frames - before), err
+		}
+		r.flush()
+	}
+	r.publish()
+	return int(r.Frames - before), nil
+}
+
+// message takes a message apart into datagrams.
+func (r *Receiver) message(l *line, i int) {
+	data, segment := l.batch.Message(i)
+	if l.batch.Truncated(i) {
+		r.drop(Truncated, 1)
+		return
+	}
+	r.Bytes += uint64(len(data))
+	l.from = l.batch.From(i)
+	for len(data) > 0 {
+		size := min(segment, len(data))
+		r.Datagrams++
+		r.datagram(l, data[:size:size])
+		data = data[size:]
+	}
+	r.dirty = true
+}
+
+// datagram takes its envelopes one after the other.
+func (r *Receiver) datagram(l *line, data []byte) {
+	var h seal.Header
+	rest := data
+	for {
+		if h.Parse(rest) != nil {
+			r.drop(Malformed, 1)
+			return
+		}
+		end := seal.HeaderSize + h.Length
+		r.envelope(l, &h, rest[:end:end], len(data))
+		if rest = rest[end:]; seal.Ended(rest) {
+			return
+		}
+	}
+}
+
+// envelope judges one envelope by the cost of judging: channel, kind, source, session, epoch, and only then its body. whole is the
+// size of the datagram it came in: no answer is larger.
+func (r *Receiver) envelope(l *line, h *seal.Header, env []byte, whole int) {
+	if h.Channel != r.channel {
+		r.drop(ForeignChannel, 1)
+		return
+	}
+	switch {
+	case h.Kind == seal.Announced && !h.Sealed && r.options.Secret != nil:
+		r.announced(l, h, env)
+		return
+	case h.Kind > seal.Lost || h.Sealed != (r.options.Secret != nil):
+		r.drop(Misplaced, 1)
+		return
+	case h.Source == 0 || h.Seq == 0:
+		r.drop(Malformed, 1)
+		return
+	}
+	s := r.latest
+	if s == nil || s.source != h.Source {
+		if s = r.streams[h.Source]; s == nil {
+			if h.Sealed {
+				r.drop(NoSession, 1)
+				r.knock(l, h, whole)
+				return
+			}
+			if s = r.meet(h.Source); s == nil {
+				r.drop(ForeignSource, 1)
+				return
+			}
+		}
+		r.latest = s
+	}
+	body := env[seal.HeaderSize:]
+	if h.Sealed {
+		if body = r.open(l, s, h, env, whole); body == nil {
+			return
+		}
+	}
+	if h.Traced {
+		if len(body) < seal.TraceSize {
+			r.drop(Malformed, 1)
+			return
+		}
+		body = body[:len(body)-seal.TraceSize]
+	}
+	if h.Epoch < s.epoch && h.Seq >= s.next {
+		r.drop(OldEpoch, 1)
+		return
+	}
+	r.take(l, s, h, body)
+}
+
+// take handles an envelope that is what it says, in a stream that is open.
+func (r *Receiver) take(l *line, s *stream, h *seal.Header, body []byte) {
+	switch h.Kind {
+	case seal.Data:
+		if h.Codec != 0 {
+			if body = r.unpack(h, body); body == nil {
+				return
+			}
+		}
+		n, err := seal.Records(body, h.Seq, s.largest)
+		if err != nil {
+			r.drop(r.blame(body, h.Seq, s.largest), 1)
+			return
+		}
+		r.heard(l, s, h, h.Seq+uint64(n))
+		r.records(s, h, body, n)
+	case seal.Fragment:
+		offset, total, part, err := seal.ParseFragment(body, s.largest)
+		if err != nil {
+			r.drop(Malformed, 1)
+			return
+		}
+		r.heard(l, s, h, h.Seq+1)
+		r.part(s, h, offset, total, part)
+	case seal.Heartbeat:
+		if len(body) != 0 {
+			r.drop(Malformed, 1)
+			return
+		}
+		r.heard(l, s, h, h.Seq)
+	case seal.Lost:
+		last, err := seal.ParseLost(body, h.Seq)
+		if err != nil || last == ^uint64(0) || last >= s.top && r.options.Reliability != Repaired {
+			r.drop(Malformed, 1)
+			return
+		}
+		r.heard(l, s, h, last+1)
+		r.gone(s, h, last)
+	}
+}
+
+// blame tells a record too large for the mirror from bytes that are no records.
+func (r *Receiver) blame(body []byte, seq uint64, largest int) Reason {
+	if len(body) >= frameOverhead && seal.RecordSize(body, seq, largest) == 0 && seal.RecordSize(body, seq, 1<<28-1) != 0 {
+		return TooLarge
+	}
+	return Malformed
+}
+
+// unpack expands a compressed body into the receiver's own room, or returns nil. Raw bounds it before anything is written.
+func (r *Receiver) unpack(h *seal.Header, body []byte) []byte {
+	if r.options.Codec == nil || r.options.Codec.Unpack(r.expand[:h.Raw], body, h.Codec) != nil {
+		r.drop(Undecodable, 1)
+		return nil
+	}
+	return r.expand[:h.Raw]
+}
+
+// flush lets subscribers see what this batch brought.
+func (r *Receiver) flush() {
+	for _, s := range r.streams {
+		if s.staged && s.mirror != nil {
+			s.mirror.Flush()
+			s.staged = false
+		}
+	}
+}
+
+// Stats is what the receiver has done. It may be called from any goroutine.
+func (r *Receiver) Stats() Stats { return r.snapshot() }
+
+// Features says what is in force on the first line's socket.
+func (r *Receiver) Features() sys.Features { return r.lines[0].socket.Features() }
+
+// String names the receiver in errors.
+func (r *Receiver) String() string {
+	return fmt.Sprintf("udp receiver of channel %q", r.options.Channel)
+}
+
+// Close closes sockets and mirrors.
+func (r *Receiver) Close() error {
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	r.flush()
+	r.publish()
+	faults := []error{r.inbox.Close()}
+	for _, l := range r.lines {
+		faults = append(faults, l.close())
+	}
+	return errors.Join(faults...)
+}

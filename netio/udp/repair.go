@@ -1,0 +1,110 @@
+package udp
+
+import (
+	"time"
+
+	"github.com/alphapulse/transport/seal"
+)
+
+// repair sends again what receivers asked for, by reading the ring at an older position. What the ring no longer holds is
+// answered with an explicit lost.
+func (s *Sender) repair(f *feed, now time.Duration) error {
+	for len(f.wants) > 0 {
+		w := &f.wants[0]
+		r := f.receiver(w.id)
+		if r == nil || w.First > w.Last {
+			f.wants = append(f.wants[:0], f.wants[1:]...)
+			continue
+		}
+		wire := s.wires[r.path]
+		if !wire.spare() {
+			return nil
+		}
+		r.tokens = min(r.tokens+int64((now-r.paidAt).Seconds()*float64(s.options.Budget)), budgetBurst)
+		r.paidAt = now
+		if r.tokens <= 0 {
+			s.drop(OverBudget, 1)
+			f.wants = append(f.wants[:0], f.wants[1:]...)
+			continue
+		}
+		next, err := s.again(f, r, wire, w.Range, now)
+		if err != nil {
+			return err
+		}
+		w.First = next
+	}
+	return nil
+}
+
+// again sends one datagram of a range, or says that its beginning is lost, and returns the number to go on with.
+func (s *Sender) again(f *feed, r *receiver, w *wire, want seal.Range, now time.Duration) (next uint64, err error) {
+	last := min(want.Last, f.held()-1)
+	if last < want.First {
+		return want.Last + 1, nil // not carried yet: it is on its way
+	}
+	e, until, ok := f.index.find(want.First)
+	run, n := []byte(nil), 0
+	if ok && want.First < until {
+		run, n = f.reader.Again(e.pos, e.seq, indexEvery+2*w.room)
+		run = seal.After(run, e.seq, want.First-1)
+	}
+	if n == 0 || len(run) == 0 { // released, or a number that the ring never had
+		gone := last
+		if held := f.firstHeld(); held > want.First {
+			gone = min(last, held-1)
+		} else if ok && until > want.First && n == 0 {
+			gone = want.First
+		}
+		return gone + 1, s.lost(f, r, w, seal.Range{First: want.First, Last: gone}, now)
+	}
+	bound := s.bound()
+	if size := seal.RecordSize(run, want.First, 1<<28-1); size > bound {
+		return want.First + 1, s.fragmentsAgain(f, r, w, e.epoch, want.First, run[:size], bound, now)
+	}
+	part, k := cut(run, bound)
+	if over := want.First + uint64(k) - 1; over > last {
+		rest := seal.After(part, want.First, last)
+		part, k = part[:len(part)-len(rest)], int(last-want.First)+1
+	}
+	r.tokens -= int64(len(part))
+	s.Again += uint64(k)
+	h := seal.Header{Kind: seal.Data, Channel: s.channel, Source: f.source, Epoch: e.epoch, Seq: want.First}
+	return want.First + uint64(k), s.emitTo(w, &r.from, f, &h, nil, part, true, 0, now)
+}
+
+// firstHeld is the number of the oldest record that can be read again.
+func (f *feed) firstHeld() uint64 {
+	if f.index.n == 0 {
+		return f.held()
+	}
+	return max(f.acked, f.index.at(0).seq)
+}
+
+// lost tells a receiver that a range cannot be had.
+func (s *Sender) lost(f *feed, r *receiver, w *wire, gone seal.Range, now time.Duration) error {
+	s.Lost += gone.Last - gone.First + 1
+	var body [seal.LostSize]byte
+	seal.PutLost(body[:], gone.Last)
+	h := seal.Header{Kind: seal.Lost, Channel: s.channel, Source: f.source, Epoch: f.epoch, Seq: gone.First}
+	return s.emitTo(w, &r.from, f, &h, nil, body[:], false, 0, now)
+}
+
+// fragmentsAgain sends all parts of a record again.
+func (s *Sender) fragmentsAgain(f *feed, r *receiver, w *wire, epoch uint32, seq uint64, record []byte, bound int, now time.Duration) error {
+	s.Again++
+	for offset := 0; offset < len(record) && w.spare(); {
+		n := min(bound-seal.FragmentHeader, len(record)-offset)
+		if n < len(record)-offset {
+			n &^= 7
+		}
+		var head [seal.FragmentHeader]byte
+		seal.PutFragment(head[:], offset, len(record))
+		h := seal.Header{Kind: seal.Fragment, Channel: s.channel, Source: f.source, Epoch: epoch, Seq: seq}
+		if err := s.emitTo(w, &r.from, f, &h, head[:], record[offset:offset+n], true, 0, now); err != nil {
+			return err
+		}
+		r.tokens -= int64(n)
+		offset += n
+	}
+	return nil
+}

@@ -1,0 +1,274 @@
+package udp
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/alphapulse/transport/internal/sys"
+	"github.com/alphapulse/transport/ring"
+	"github.com/alphapulse/transport/seal"
+)
+
+const (
+	backEvery  = 8                    // Dos between two looks at what receivers say, while there is something to send
+	tickEvery  = time.Millisecond     // between two looks at heartbeats, silence and rates
+	heartFirst = 2 * time.Millisecond // silence after which the first heartbeat goes out; each further one takes twice as long
+)
+
+// Sender carries a channel's rings to receivers. It is a worker: Do sends what is there, and nothing waits. It belongs to
+// one goroutine, but for Add, Stats and Rotate. The zero Sender is not valid: use NewSender.
+type Sender struct {
+	options SenderOptions
+	channel uint32
+	wires   []*wire
+	feeds   []*feed
+	turn    int // the feed that is looked at first
+	unsent  bool
+	looks   int // Dos until the next look at what receivers say
+	clock   clock
+	tickAt  time.Duration
+	paced   pace
+	rate    rate
+	inbound *sys.RecvBatch
+	packed  []byte // where the codec puts a body
+	scratch []byte
+	hellos  int64 // hellos that may be answered until the next tick
+	tally
+	rotate  atomic.Bool
+	changed atomic.Bool
+	mu      sync.Mutex
+	added   []*feed
+	closed  bool
+}
+
+// NewSender opens the sockets and allocates everything but what a ring needs, see Add. It must be called in the network
+// namespace it sends in.
+func NewSender(o SenderOptions) (*Sender, error) {
+	o, err := o.checked()
+	if err != nil {
+		return nil, err
+	}
+	s := &Sender{options: o, channel: seal.ChannelID(o.Channel), clock: newClock(), scratch: make([]byte, 2048)}
+	s.paced.rate = o.Pace
+	if o.Codec != nil {
+		s.packed = make([]byte, sys.MaxDatagram)
+	}
+	for i, l := range o.Lines {
+		w, err := dial(&o, l)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("udp: channel %q: line %d: %w", o.Channel, i, err), s.Close())
+		}
+		w.path = uint8(i)
+		w.reset()
+		s.wires = append(s.wires, w)
+	}
+	if s.inbound, err = sys.NewRecvBatch(1, 2048); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Add has the sender carry a ring, too. It may be called from any goroutine, and opens a gating reader: of a repaired
+// channel a durable one, which a successor of this sender takes over. The ring must outlive the sender.
+func (s *Sender) Add(r *ring.Ring) error {
+	f, err := newFeed(&s.options, r)
+	if err != nil {
+		return fmt.Errorf("udp: channel %q: %w", s.options.Channel, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errors.Join(fmt.Errorf("udp: sender of channel %q: %w", s.options.Channel, ring.ErrClosed), f.reader.Close())
+	}
+	s.added = append(s.added, f)
+	s.changed.Store(true)
+	return nil
+}
+
+// SetNow lends the time of a cycle, see numa.Clocked.
+func (s *Sender) SetNow(now time.Time) { s.clock.lend(now) }
+
+// Do sends at most one batch on each line and returns how many frames were carried for the first time. What the network
+// refuses is counted and told to Events; what Do returns ends the sender: a socket that is no good, a key that is spent.
+func (s *Sender) Do() (frames int, err error) {
+	if s.changed.Load() {
+		s.adopt()
+	}
+	now := s.clock.read()
+	if s.unsent {
+		if err := s.flushAll(); err != nil || s.unsent {
+			return 0, err
+		}
+	}
+	before := s.Frames
+	for _, w := range s.wires {
+		w.reset()
+	}
+	if s.looks--; s.looks < 0 {
+		s.looks = backEvery
+		if err := s.hear(now); err != nil {
+			return 0, err
+		}
+	}
+	if now >= s.tickAt {
+		if err := s.tick(now); err != nil {
+			return 0, err
+		}
+	}
+	if err := s.fillAll(now); err != nil {
+		return 0, err
+	}
+	frames = int(s.Frames - before)
+	if frames == 0 {
+		s.looks = 0 // nothing better to do
+	}
+	err = s.flushAll()
+	s.publish()
+	return frames, err
+}
+
+// fillAll repairs, then carries on, feed by feed.
+func (s *Sender) fillAll(now time.Duration) error {
+	s.paced.refill(now)
+	for i := range s.feeds {
+		if err := s.repair(s.feeds[i], now); err != nil {
+			return err
+		}
+	}
+	for i := range s.feeds {
+		f := s.feeds[(s.turn+i)%len(s.feeds)]
+		if err := s.fill(f, now); err != nil {
+			return err
+		}
+	}
+	s.turn++
+	return nil
+}
+
+// flushAll sends all lines' batches, and then lets go of what was carried.
+func (s *Sender) flushAll() error {
+	s.unsent = false
+	for _, w := range s.wires {
+		done, err := s.flush(w)
+		if err != nil {
+			return err
+		}
+		s.unsent = s.unsent || !done
+	}
+	if s.unsent || s.options.Reliability == Repaired {
+		return nil
+	}
+	for _, f := range s.feeds {
+		if err := f.carried(); err != nil {
+			s.ended(f, err)
+		}
+	}
+	return nil
+}
+
+// adopt takes over what Add left.
+func (s *Sender) adopt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed.Store(false)
+	s.feeds = append(s.feeds, s.added...)
+	s.added = nil
+}
+
+// ended tells of a ring that cannot be read any more. The others go on.
+func (s *Sender) ended(f *feed, err error) {
+	if !f.ended {
+		f.ended = true
+		s.tell(Event{Kind: Trouble, Source: f.source, Err: fmt.Errorf("udp: channel %q: %w", s.options.Channel, err)})
+	}
+}
+
+// tick is what depends on time.
+func (s *Sender) tick(now time.Duration) error {
+	s.tickAt = now + tickEvery
+	s.rate.measure(now, s.Bytes)
+	s.hellos = 4
+	turn := s.rotate.Swap(false)
+	for _, f := range s.feeds {
+		if err := f.reader.Err(); err != nil {
+			s.ended(f, err)
+			continue
+		}
+		f.heard(s, now)
+		if turn {
+			if err := f.turnKeys(); err != nil {
+				return err
+			}
+		}
+		if now-f.carriedAt >= f.silence && now-f.beatAt >= f.silence {
+			f.beatAt, f.silence = now, min(2*f.silence, s.options.Heartbeat)
+			if err := s.beat(f, now); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Rotate turns every session to its next key at the next tick. It may be called from any goroutine.
+func (s *Sender) Rotate() { s.rotate.Store(true) }
+
+// Stats is what the sender has done. It may be called from any goroutine.
+func (s *Sender) Stats() Stats { return s.snapshot() }
+
+// Local returns the own address of line i.
+func (s *Sender) Local(i int) netip.AddrPort { return s.wires[i].socket.Local() }
+
+// Features says what is in force on the first line's socket.
+func (s *Sender) Features() sys.Features { return s.wires[0].socket.Features() }
+
+// String names the sender in errors.
+func (s *Sender) String() string { return fmt.Sprintf("udp sender of channel %q", s.options.Channel) }
+
+// Drained reports whether everything that was committed was carried, and on a repaired channel confirmed. It belongs to
+// the sender's goroutine.
+func (s *Sender) Drained() bool {
+	if s.unsent || s.changed.Load() {
+		return false
+	}
+	for _, f := range s.feeds {
+		if !f.ended && (len(f.run) > 0 || f.reader.Measure(1) > 0 || s.options.Reliability == Repaired && f.acked < f.reader.Seq()) {
+			return false
+		}
+	}
+	return true
+}
+
+// Close closes sockets and readers. A repaired sender's place in the rings stays for its successor.
+func (s *Sender) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	s.publish()
+	var faults []error
+	for _, f := range append(s.feeds, s.added...) {
+		faults = append(faults, f.reader.Close())
+	}
+	for _, w := range s.wires {
+		faults = append(faults, w.close())
+	}
+	if s.inbound != nil {
+		faults = append(faults, s.inbound.Close())
+	}
+	return errors.Join(faults...)
+}
+
+// tell hands an event on.
+func (s *Sender) tell(e Event) {
+	if s.options.Events != nil {
+		e.Channel = s.options.Channel
+		s.options.Events(e)
+	}
+}

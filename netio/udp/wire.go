@@ -1,0 +1,191 @@
+package udp
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/alphapulse/transport/internal/sys"
+	"github.com/alphapulse/transport/seal"
+)
+
+const (
+	sendMessages = 4           // messages per batch; with UDP_SEGMENT each is many datagrams
+	sendPieces   = 4 * 3 * 128 // header, run and pad of each datagram
+	slabSize     = sendMessages * (64 << 10)
+)
+
+// wire is one line of a sender: a socket, and the batch that is on its way out. Headers, and bodies that are sealed or
+// compressed, lie in the slab; other bodies stay where they are, in the ring.
+type wire struct {
+	socket  *sys.UDP
+	batch   *sys.SendBatch
+	slab    *sys.Mapping
+	mem     []byte // the slab
+	used    int
+	zeroes  []byte // what pads a datagram
+	path    uint8
+	to      *sys.Address // nil: connected
+	room    int          // bytes of a datagram
+	most    int          // datagrams per message
+	trouble bool
+
+	// The message that is being put together.
+	dest    *sys.Address
+	segment int
+	count   int
+	size    int
+	closed  bool
+}
+
+func dial(o *SenderOptions, l Dial) (*wire, error) {
+	so := o.Socket.options()
+	so.GRO, so.ReusePort = false, false
+	so.Bind, so.MulticastInterface = l.Bind, l.Interface
+	group := l.To.Addr().IsMulticast()
+	if !group {
+		so.Connect = l.To
+	} else if !l.Bind.IsValid() {
+		so.Bind = anyOf(l.To)
+	}
+	socket, err := sys.OpenUDP(so)
+	if err != nil {
+		return nil, err
+	}
+	w := &wire{socket: socket, room: room(o.MTU, l.To.Addr()), most: socket.Features().Segments}
+	if o.Socket.NoOffload {
+		w.most = 0
+	}
+	w.most = min(w.most, sys.MaxSegments)
+	if group {
+		to, err := sys.AddressOf(l.To)
+		if err != nil {
+			return nil, errors.Join(err, socket.Close())
+		}
+		w.to = &to
+	}
+	if w.batch, err = sys.NewSendBatch(sendMessages*max(1, sendPieces/12/max(w.most, 1)), sendPieces); err == nil {
+		w.slab, err = sys.Arena(slabSize + sys.MaxDatagram)
+	}
+	if err != nil {
+		return nil, errors.Join(err, socket.Close())
+	}
+	w.mem = w.slab.All()[:slabSize]
+	w.zeroes = w.slab.All()[slabSize:]
+	return w, nil
+}
+
+// reset begins a batch.
+func (w *wire) reset() {
+	w.batch.Reset()
+	w.used, w.segment, w.count, w.closed, w.dest = 0, 0, 0, true, nil
+}
+
+// spare reports whether another datagram of any size fits.
+func (w *wire) spare() bool {
+	return w.used+w.room+64 <= len(w.mem) && (!w.closed && w.count < w.most || w.batch.Len() < w.messages())
+}
+
+func (w *wire) messages() int { return sendMessages * max(1, sendPieces/12/max(w.most, 1)) }
+
+// lend lends n bytes of the slab.
+func (w *wire) lend(n int) []byte {
+	b := w.mem[w.used : w.used+n : w.used+n]
+	w.used += (n + 7) &^ 7
+	return b
+}
+
+// add adds a datagram of one or two pieces to the batch, filled up with zeroes to size pad if that is more. It joins the
+// message before it if it goes to the same place and fits its segments. It reports false when the batch is full.
+func (w *wire) add(to *sys.Address, head, body []byte, pad int) bool {
+	size := len(head) + len(body)
+	fill := max(pad-size, 0)
+	size += fill
+	if w.closed || to != w.dest || size > w.segment || w.count >= w.most || w.size+size > sys.MaxDatagram {
+		segment := size
+		if w.most == 0 {
+			segment = 0
+		}
+		if !w.batch.Begin(to, segment) {
+			return false
+		}
+		w.dest, w.segment, w.count, w.size, w.closed = to, size, 0, 0, w.most == 0
+	}
+	if !w.batch.Add(head) || !w.batch.Add(body) || !w.batch.Add(w.zeroes[:fill]) {
+		w.closed = true
+		return false
+	}
+	w.count++
+	w.size += size
+	w.closed = w.closed || size < w.segment
+	return true
+}
+
+// flush sends what is unsent. It reports whether nothing is left. What the network refuses is skipped and counted, and
+// told once; an error ends the sender.
+func (s *Sender) flush(w *wire) (done bool, err error) {
+	for tries := 0; w.batch.Unsent() > 0; tries++ {
+		if _, err = w.socket.Send(w.batch); err == nil {
+			if w.trouble {
+				w.trouble = false
+				s.tell(Event{Kind: Recovered, Peer: s.options.Lines[w.path].To})
+			}
+			continue
+		}
+		if !sys.Transient(err) {
+			return false, fmt.Errorf("udp: channel %q: send: %w", s.options.Channel, err)
+		}
+		switch {
+		case err == sys.ErrAgain || err == sys.ErrNoBuffers && tries < 64:
+			return false, nil
+		case err == sys.ErrRefused && tries < 8:
+			s.told(w, err) // of an earlier datagram: nothing was refused now
+			continue
+		case err == sys.ErrTooBig || err == sys.ErrSegments:
+			s.shrink(w)
+		case err == sys.ErrOffload:
+			w.most = 0
+		}
+		s.told(w, err)
+		w.batch.Skip()
+		s.drop(Unsendable, 1)
+	}
+	return true, nil
+}
+
+// shrink makes datagrams as small as the path now takes, as far as the kernel knows; else half as large.
+func (s *Sender) shrink(w *wire) {
+	least := room(MinMTU, s.options.Lines[w.path].To.Addr())
+	if mtu, err := w.socket.MTU(); err == nil && room(mtu, s.options.Lines[w.path].To.Addr()) < w.room {
+		w.room = max(room(mtu, s.options.Lines[w.path].To.Addr()), least)
+		return
+	}
+	w.room = max(w.room/2, least)
+}
+
+// told tells of trouble on a line, once until it works again.
+func (s *Sender) told(w *wire, err error) {
+	if !w.trouble {
+		w.trouble = true
+		s.tell(Event{Kind: Trouble, Peer: s.options.Lines[w.path].To, Err: fmt.Errorf("udp: channel %q: line %d: %w", s.options.Channel, w.path, err)})
+	}
+}
+
+func (w *wire) close() error { return errors.Join(w.socket.Close(), w.batch.Close(), w.slab.Unmap()) }
+
+// bound is the most bytes of records in an envelope on this line, when it is sealed or not.
+func (w *wire) bound(sealed bool) int {
+	n := w.room - seal.HeaderSize
+	if sealed {
+		n -= seal.Overhead
+	}
+	return n &^ 7
+}
+
+// anyOf is any address, any port, of the family of ap.
+func anyOf(ap netip.AddrPort) netip.AddrPort {
+	if ap.Addr().Unmap().Is4() {
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
+	}
+	return netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
+}
