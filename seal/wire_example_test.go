@@ -120,3 +120,33 @@ func ExampleCodec() {
 	// 1 bytes of 8: xxxxxxxx <nil>
 	// 0 0
 }
+
+// idle is an Observer that packs only while something waits.
+type idle struct {
+	runs
+	busy bool
+}
+
+func (i *idle) Observe(waiting, _ int64) { i.busy = waiting > 0 }
+
+func (i *idle) Pack(dst, src []byte) (n int, codec uint8) {
+	if !i.busy {
+		return 0, 0
+	}
+	return i.runs.Pack(dst, src)
+}
+
+func ExampleObserver() {
+	var c seal.Codec = &idle{}
+	packed := make([]byte, 8)
+	for _, waiting := range []int64{0, 4096} {
+		if o, ok := c.(seal.Observer); ok {
+			o.Observe(waiting, 1e6)
+		}
+		n, codec := c.Pack(packed, []byte("xxxxxxxx"))
+		fmt.Println(n, codec)
+	}
+	// Output:
+	// 0 0
+	// 1 15
+}
