@@ -175,6 +175,9 @@ func (r *Reader) Position() uint64 { return r.next }
 // Cursor returns the position up to which records were released, in bytes.
 func (r *Reader) Cursor() uint64 { return r.cursor }
 
+// Owed returns the sequence number of the first record that is not released.
+func (r *Reader) Owed() uint64 { return r.owed }
+
 // Lag returns how many bytes are published beyond the cursor.
 func (r *Reader) Lag() uint64 {
 	return max(r.hdr.Load64(hdrPublished), r.next) - r.cursor

@@ -135,7 +135,7 @@ func (b *bed) poll() {
 // until runs both ends until ok, or fails after a while.
 func (b *bed) until(what string, ok func() bool) {
 	b.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); {
+	for end := time.Now().Add(10 * time.Second); !ok(); {
 		b.step()
 		if time.Now().After(end) {
 			b.t.Fatalf("%s did not come about: %d messages, sender %+v, receiver %+v", what, len(b.got), b.send.Stats(), b.recv.Stats())

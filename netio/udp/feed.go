@@ -134,7 +134,7 @@ func (s *Sender) fill(f *feed, now time.Duration) error {
 		f.take(len(part), n)
 		s.Frames += uint64(n)
 		first := w.batch.Len() == 0
-		more := s.full() || len(f.run) > 0 || s.options.Separate == false && f.reader.Position() < f.most(s) && f.peek(bound)
+		more := w.full() || len(f.run) > 0 || s.options.Separate == false && f.reader.Position() < f.most(s) && f.peek(bound)
 		if first && !more && len(s.wires) == 1 && s.options.Secret == nil && s.one(f, &h, part) {
 			return nil
 		}
@@ -325,12 +325,6 @@ func (s *Sender) spare() bool {
 		}
 	}
 	return true
-}
-
-// full reports whether the next datagram is the last that fits on the first line.
-func (s *Sender) full() bool {
-	w := s.wires[0]
-	return w.batch.Len() >= w.messages() && (w.closed || w.count+1 >= w.most || w.size+2*w.room > sys.MaxDatagram)
 }
 
 // bound is the most bytes of records in an envelope that fits every line.

@@ -42,24 +42,19 @@ func (s *Sender) again(f *feed, r *receiver, w *wire, want seal.Range, now time.
 	if last < want.First {
 		return want.Last + 1, nil // not carried yet: it is on its way
 	}
-	e, until, ok := f.index.find(want.First)
-	run, n := []byte(nil), 0
-	if ok && want.First < until {
-		run, n = f.reader.Again(e.pos, e.seq, indexEvery+2*w.room)
-		run = seal.After(run, e.seq, want.First-1)
-	}
-	if n == 0 || len(run) == 0 { // released, or a number that the ring never had
+	run, epoch := f.locate(want.First, indexEvery+2*w.room)
+	if len(run) == 0 { // released, or a number that the ring never had
 		gone := last
 		if held := f.firstHeld(); held > want.First {
 			gone = min(last, held-1)
-		} else if ok && until > want.First && n == 0 {
+		} else if _, until, ok := f.index.find(want.First); ok && until > want.First {
 			gone = want.First
 		}
 		return gone + 1, s.lost(f, r, w, seal.Range{First: want.First, Last: gone}, now)
 	}
 	bound := s.bound()
 	if size := seal.RecordSize(run, want.First, 1<<28-1); size > bound {
-		return want.First + 1, s.fragmentsAgain(f, r, w, e.epoch, want.First, run[:size], bound, now)
+		return want.First + 1, s.fragmentsAgain(f, r, w, epoch, want.First, run[:size], bound, now)
 	}
 	part, k := cut(run, bound)
 	if over := want.First + uint64(k) - 1; over > last {
@@ -68,8 +63,30 @@ func (s *Sender) again(f *feed, r *receiver, w *wire, want seal.Range, now time.
 	}
 	r.tokens -= int64(len(part))
 	s.Again += uint64(k)
-	h := seal.Header{Kind: seal.Data, Channel: s.channel, Source: f.source, Epoch: e.epoch, Seq: want.First}
+	h := seal.Header{Kind: seal.Data, Channel: s.channel, Source: f.source, Epoch: epoch, Seq: want.First}
 	return want.First + uint64(k), s.emitTo(w, &r.from, f, &h, nil, part, true, 0, now)
+}
+
+// locate lends records from number seq on, about chunk bytes of them, by way of the index entry before it. Nothing: it is not
+// there to be lent.
+func (f *feed) locate(seq uint64, chunk int) (run []byte, epoch uint32) {
+	e, until, ok := f.index.find(seq)
+	if !ok || seq >= until || seq < f.reader.Owed() {
+		return nil, 0
+	}
+	if at := f.reader.Cursor(); e.pos < at { // the entry is older than what is released
+		e.pos, e.seq = at, f.reader.Owed()
+	}
+	for {
+		run, n := f.reader.Again(e.pos, e.seq, chunk)
+		if n == 0 {
+			return nil, 0
+		}
+		if seq < e.seq+uint64(n) {
+			return seal.After(run, e.seq, seq-1), e.epoch
+		}
+		e.pos, e.seq = e.pos+uint64(len(run)), e.seq+uint64(n)
+	}
 }
 
 // firstHeld is the number of the oldest record that can be read again.
@@ -77,7 +94,7 @@ func (f *feed) firstHeld() uint64 {
 	if f.index.n == 0 {
 		return f.held()
 	}
-	return max(f.acked, f.index.at(0).seq)
+	return max(f.reader.Owed(), f.index.at(0).seq)
 }
 
 // lost tells a receiver that a range cannot be had.

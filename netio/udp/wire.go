@@ -10,9 +10,11 @@ import (
 )
 
 const (
-	sendMessages = 4           // messages per batch; with UDP_SEGMENT each is many datagrams
-	sendPieces   = 4 * 3 * 128 // header, run and pad of each datagram
-	slabSize     = sendMessages * (64 << 10)
+	sendDatagrams = 4 * 128           // per batch
+	sendMessages  = 64                // with UDP_SEGMENT each is up to 128 datagrams
+	sendPieces    = 3 * sendDatagrams // header, run and pad of each datagram
+	sendBytes     = 256 << 10         // after which a batch is full
+	slabSize      = sendBytes + 64*sendDatagrams + 2*sys.MaxDatagram
 )
 
 // wire is one line of a sender: a socket, and the batch that is on its way out. Headers, and bodies that are sealed or
@@ -36,6 +38,9 @@ type wire struct {
 	count   int
 	size    int
 	closed  bool
+
+	datagrams int // in the batch
+	bytes     int
 }
 
 func dial(o *SenderOptions, l Dial) (*wire, error) {
@@ -64,7 +69,7 @@ func dial(o *SenderOptions, l Dial) (*wire, error) {
 		}
 		w.to = &to
 	}
-	if w.batch, err = sys.NewSendBatch(sendMessages*max(1, sendPieces/12/max(w.most, 1)), sendPieces); err == nil {
+	if w.batch, err = sys.NewSendBatch(w.messages(), sendPieces); err == nil {
 		w.slab, err = sys.Arena(slabSize + sys.MaxDatagram)
 	}
 	if err != nil {
@@ -78,15 +83,26 @@ func dial(o *SenderOptions, l Dial) (*wire, error) {
 // reset begins a batch.
 func (w *wire) reset() {
 	w.batch.Reset()
-	w.used, w.segment, w.count, w.closed, w.dest = 0, 0, 0, true, nil
+	w.used, w.segment, w.count, w.closed, w.dest, w.datagrams, w.bytes = 0, 0, 0, true, nil, 0, 0
 }
 
-// spare reports whether another datagram of any size fits.
+// spare reports whether another datagram of any size fits, wherever it goes.
 func (w *wire) spare() bool {
-	return w.used+w.room+64 <= len(w.mem) && (!w.closed && w.count < w.most || w.batch.Len() < w.messages())
+	return w.batch.Len() < w.messages() && w.datagrams < sendDatagrams && w.bytes < sendBytes
 }
 
-func (w *wire) messages() int { return sendMessages * max(1, sendPieces/12/max(w.most, 1)) }
+// full reports whether a batch has no room for another datagram after the next.
+func (w *wire) full() bool {
+	return w.batch.Len()+1 >= w.messages() || w.datagrams+1 >= sendDatagrams || w.bytes+w.room >= sendBytes
+}
+
+// messages is how many messages a batch has: one per datagram where the kernel cannot cut them.
+func (w *wire) messages() int {
+	if w.most == 0 {
+		return sendDatagrams
+	}
+	return sendMessages
+}
 
 // lend lends n bytes of the slab.
 func (w *wire) lend(n int) []byte {
@@ -116,7 +132,9 @@ func (w *wire) add(to *sys.Address, head, body []byte, pad int) bool {
 		return false
 	}
 	w.count++
+	w.datagrams++
 	w.size += size
+	w.bytes += size
 	w.closed = w.closed || size < w.segment
 	return true
 }
