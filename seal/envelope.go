@@ -15,8 +15,8 @@ import (
 //	16  epoch u32 · length u16 · raw u16
 //	24  seq u64
 const (
-	Version    = 1
-	HeaderSize = 32
+	Version    = 1                  // the first byte of an envelope
+	HeaderSize = 32                 // bytes
 	MaxBody    = 65507 - HeaderSize // bytes after a header: what a UDP payload over IPv4 has room for
 	MaxRaw     = math.MaxUint16 * 8 // bytes of records before compression
 
