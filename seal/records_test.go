@@ -160,3 +160,18 @@ func TestAfterPassesWhatIsHeld(t *testing.T) {
 		t.Errorf("at the end of all numbers: %d bytes", len(got))
 	}
 }
+
+func TestRecordsWithoutAMessageAreRefused(t *testing.T) {
+	for size := range uint32(recordHeader + 1) {
+		b := make([]byte, 2*recordHeader)
+		binary.LittleEndian.PutUint32(b, size)
+		binary.LittleEndian.PutUint32(b[4:], 1)
+		binary.LittleEndian.PutUint32(b[recordHeader:], size)
+		binary.LittleEndian.PutUint32(b[recordHeader+4:], 2)
+		for _, body := range [][]byte{b, append(bytes.Clone(b), record(3, 8)...)} {
+			if n, ok := agree(t, body, 1, 4096); ok || n != 0 || RecordSize(body, 1, 4096) != 0 {
+				t.Errorf("%d records whose size says %d", n, size)
+			}
+		}
+	}
+}
