@@ -20,6 +20,9 @@ const (
 	kindRing    = "ring"    // package ring
 	kindUnix    = "unix"    // stream socket
 	kindChannel = "channel" // Go channel; both ends in this process
+	kindUDP     = "udp"     // rings, carried by package udp
+	kindUDPRaw  = "udp-raw" // a bare loop around a socket
+	kindUDPNet  = "udp-net" // net.UDPConn
 	kindStall   = "stall"   // no messages: both sides watch their own processor
 )
 
@@ -42,6 +45,15 @@ type laneSpec struct {
 	Offset  uint64  `json:"offset,omitempty"`  // start of the lane's area on the board
 	Path    string  `json:"path,omitempty"`    // prefix of the lane's files
 	CPU     int     `json:"cpu,omitempty"`     // the far side's processor
+
+	Net      *network `json:"net,omitempty"`      // over UDP: what lies between the sides
+	Separate bool     `json:"separate,omitempty"` // one message per datagram
+	Secret   []byte   `json:"secret,omitempty"`   // sealed
+}
+
+// overUDP says whether the lane crosses a network.
+func (s laneSpec) overUDP() bool {
+	return s.Kind == kindUDP || s.Kind == kindUDPRaw || s.Kind == kindUDPNet
 }
 
 // near is the sending end of a lane.
@@ -87,7 +99,7 @@ type slice struct {
 	from, till uint64 // readings around the measured messages
 	ops        uint64 // messages or round trips between them
 	sent       uint64 // all messages of the slice, the warm-up's too
-	atFrom     uint64 // sent at from
+	atFrom     uint64 // sent, or arrived, at from
 }
 
 // begin opens the slice: warm-up from now on, then measured for d.
@@ -116,15 +128,18 @@ func (s *slice) lap(t0, t1 uint64) bool {
 }
 
 // running notes that sent messages are out at a reading and says whether there is time for more. At least one step is measured.
-func (s *slice) running(now uint64) bool {
+func (s *slice) running(now uint64) bool { return s.counting(now, s.sent) }
+
+// counting is running where what counts is not what was sent but what has arrived.
+func (s *slice) counting(now, arrived uint64) bool {
 	if now < s.warm {
 		return true
 	}
 	if s.from == 0 {
-		s.from, s.atFrom = now, s.sent
+		s.from, s.atFrom = now, arrived
 		return true
 	}
-	s.till, s.ops = now, s.sent-s.atFrom
+	s.till, s.ops = now, arrived-s.atFrom
 	return now < s.end
 }
 
@@ -153,6 +168,7 @@ type turn struct {
 	clock    *clock
 	hist     *hdrhistogram.Histogram
 	messages uint64
+	lost     uint64 // messages that never came, where that may be
 	bad      uint64 // messages that were not the expected one
 	missing  bound  // begun when the near side is first seen stopped with messages missing
 	lacking  bool   // it has begun
@@ -164,7 +180,7 @@ func (t *turn) over() bool {
 	if !t.board.stopped() {
 		return false
 	}
-	if t.messages >= t.board.sent() {
+	if t.messages+t.lost >= t.board.sent() {
 		return true
 	}
 	if !t.lacking {
@@ -209,6 +225,8 @@ func areaOf(s laneSpec) uint64 {
 			return pongArea(s.Size)
 		}
 		return slotsArea
+	case kindUDP, kindUDPRaw, kindUDPNet:
+		return udpArea
 	}
 	return 0
 }
@@ -244,6 +262,8 @@ func openNear(s laneSpec, b board, seed uint64) (near, error) {
 		return newChannelNear(s, seed), nil
 	case kindStall:
 		return &stallNear{}, nil
+	case kindUDP, kindUDPRaw, kindUDPNet:
+		return openUDPNear(s, b.At(s.Offset), seed)
 	}
 	return nil, fmt.Errorf("bench: no lane of kind %q", s.Kind)
 }
@@ -269,6 +289,8 @@ func openFar(s laneSpec, b board) (far, error) {
 		return nil, nil
 	case kindStall:
 		return &stallFar{}, nil
+	case kindUDP, kindUDPRaw, kindUDPNet:
+		return openUDPFar(s, b.At(s.Offset))
 	}
 	return nil, fmt.Errorf("bench: no lane of kind %q", s.Kind)
 }

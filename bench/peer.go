@@ -40,6 +40,7 @@ type answer struct {
 	Ready    bool   `json:"ready,omitempty"`
 	Done     bool   `json:"done,omitempty"`
 	Messages uint64 `json:"messages,omitempty"`
+	Lost     uint64 `json:"lost,omitempty"`
 	Bad      uint64 `json:"bad,omitempty"`
 	Mallocs  uint64 `json:"mallocs,omitempty"`
 	Hist     []byte `json:"hist,omitempty"` // V2 encoded
@@ -158,7 +159,7 @@ var readyLine = []byte("{\"ready\":true}\n")
 
 // serveTurn serves one slice of a lane and answers with what it saw.
 func serveTurn(t *turn, l far, out io.Writer, answers *json.Encoder) error {
-	t.messages, t.bad, t.lacking = 0, 0, false
+	t.messages, t.lost, t.bad, t.lacking = 0, 0, 0, false
 	t.hist.Reset()
 	before := mallocs()
 	if _, err := out.Write(readyLine); err != nil {
@@ -167,7 +168,7 @@ func serveTurn(t *turn, l far, out io.Writer, answers *json.Encoder) error {
 	if err := l.serve(t); err != nil {
 		return err
 	}
-	a := answer{Done: true, Messages: t.messages, Bad: t.bad, Mallocs: mallocs() - before}
+	a := answer{Done: true, Messages: t.messages, Lost: t.lost, Bad: t.bad, Mallocs: mallocs() - before}
 	if t.hist.TotalCount() > 0 {
 		coded, err := t.hist.EncodeV2()
 		if err != nil {

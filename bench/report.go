@@ -14,6 +14,7 @@ type Figures struct {
 	PerSecHi float64 `json:"per_sec_hi,omitempty"`
 	Slices   int     `json:"slices"`
 	Messages uint64  `json:"messages"` // sent, seen and checked, the warm-up's too
+	Lost     float64 `json:"lost"`     // share of them that never came; 0 but over UDP
 	Allocs   float64 `json:"allocs_per_op"`
 }
 

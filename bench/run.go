@@ -46,6 +46,7 @@ type track struct {
 	total   *hdrhistogram.Histogram
 	samples []sample
 	counted uint64
+	lost    uint64
 	log     []Interval
 	pending *hdrhistogram.Histogram
 	since   time.Time
@@ -90,6 +91,11 @@ func measure(ctx context.Context, s Setup, p plan, dir string, r *Report) (err e
 		specs[i].Path, specs[i].CPU = filepath.Join(dir, fmt.Sprint("lane", i)), s.CPUs[1]
 	}
 	size := place(specs)
+	unplug, err := plug(s, specs)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unplug()) }()
 	e := &engine{setup: s, clock: newClock(), far: newHistogram()}
 	r.Host.Clock, r.Host.ClockHz, r.Host.ClockStep = e.clock.facts.Kind, e.clock.facts.Hz, e.clock.facts.Step
 	for _, spec := range specs {
@@ -99,6 +105,9 @@ func measure(ctx context.Context, s Setup, p plan, dir string, r *Report) (err e
 		return errors.Join(err, e.closeLanes())
 	}
 	defer func() { err = errors.Join(err, e.closeLanes(), e.peer.close()) }()
+	if err := e.dial(); err != nil {
+		return err
+	}
 
 	before, gcBefore, own := readLoad(), readGC(), e.ownTicks()
 	done := make(chan error, 1)
@@ -132,6 +141,18 @@ func (e *engine) open(specs []laneSpec) func(board) ([]laneSpec, error) {
 		}
 		return specs, nil
 	}
+}
+
+// dial completes the near ends that had to wait for the far ones.
+func (e *engine) dial() error {
+	for _, t := range e.tracks {
+		if d, ok := t.near.(dialer); ok {
+			if err := d.dial(); err != nil {
+				return fmt.Errorf("lane %s: %w", t.spec.Name, err)
+			}
+		}
+	}
+	return nil
 }
 
 func (e *engine) closeLanes() (err error) {
@@ -217,8 +238,11 @@ func (e *engine) turn(ctx context.Context, i, round int) error {
 			e.far.Merge(hist)
 		}
 		hist = nil
-	} else if a.Bad > 0 || a.Messages != s.sent {
-		return fmt.Errorf("%w: sent %d, seen %d, of them wrong %d", ErrCorrupt, s.sent, a.Messages, a.Bad)
+	} else if a.Bad > 0 || a.Messages+a.Lost != s.sent {
+		return fmt.Errorf("%w: sent %d, seen %d, missing %d, wrong %d", ErrCorrupt, s.sent, a.Messages, a.Lost, a.Bad)
+	}
+	if round >= 0 {
+		t.lost += a.Lost
 	}
 	if !e.setup.InProcess { // within one process the near side has counted both
 		allocs += a.Mallocs
@@ -299,6 +323,9 @@ func (t *track) figures() Figures {
 		Latency: latencyOf(t.total),
 		PerSec:  quantileOf(t.samples, 0.5, rate), PerSecLo: quantileOf(t.samples, spreadLo, rate), PerSecHi: quantileOf(t.samples, spreadHi, rate),
 		Slices: len(t.samples), Messages: t.counted,
+	}
+	if t.counted > 0 {
+		f.Lost = float64(t.lost) / float64(t.counted)
 	}
 	allocs := make([]float64, len(t.samples))
 	for i, s := range t.samples {

@@ -29,6 +29,7 @@ type Setup struct {
 	InProcess bool          // the far side is a thread of this process instead of a process of its own
 	Dir       string        // where the run makes its directory of ring files; "" is /dev/shm where there is one
 	Slice     time.Duration // the measured part of a slice; 0 is 25 ms
+	Net       string        // over UDP: NetLoopback, also when empty, or NetVeth; any other workload refuses it
 
 	// Peer is the command that ends up in [ServePeer]; nil is this program with the argument "bench-peer".
 	Peer []string
@@ -80,6 +81,7 @@ func (s Setup) filled(size int, openLoop bool) (Setup, error) {
 	fault(!openLoop && s.Rate != 0, "rate %g: this workload is not an open loop", s.Rate)
 	fault(openLoop && !(s.Rate > 0 && s.Rate <= maxRate), "rate %g is not within 0 and %d messages per second", s.Rate, maxRate)
 	fault(s.Size < minSize || s.Size > maxSize, "size %d is not within %d and %d bytes", s.Size, minSize, maxSize)
+	fault(s.Net != "" && s.Net != NetLoopback && s.Net != NetVeth, "network %q: it is %s or %s", s.Net, NetLoopback, NetVeth)
 	fault(len(s.CPUs) != 2, "%d processors named, two are needed", len(s.CPUs))
 	for _, c := range s.CPUs {
 		fault(c < 0, "processor %d does not exist", c)

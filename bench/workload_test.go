@@ -38,6 +38,10 @@ var contract = map[string][]string{
 		"subject.p50_ns", "subject.p99_ns", "subject.max_ns", "subject.per_sec", "rate",
 		"baselines.slots.p50_ns", "ratio.slots.p50.median", "ratio.slots.p99.median",
 	},
+	"udp/pingpong": {
+		"subject.p50_ns", "subject.p99_ns", "subject.max_ns", "subject.per_sec", "subject.lost", "baselines.raw.p50_ns", "baselines.netudp.p50_ns",
+		"ratio.raw.p50.median", "ratio.raw.p50.lo", "ratio.raw.p99.median", "ratio.netudp.p50.median",
+	},
 }
 
 var always = []string{

@@ -28,6 +28,11 @@ type FanOut struct{ Setup Setup }
 // baseline "slots" is the hand-written ring at the same rate.
 type OneWay struct{ Setup Setup }
 
+// UDPPingPong sends one message of Setup.Size bytes, 64 unless told otherwise, there and one back, each the whole way: a publisher's
+// ring, a Sender run inline, the kernel, a Receiver run inline, the mirror's reader. Baselines: "raw", a bare loop around one connected
+// socket per side with the payload alone in its datagrams; "netudp", net.UDPConn, blocking.
+type UDPPingPong struct{ Setup Setup }
+
 const (
 	batchSize = 32
 	pongSize  = 64
@@ -42,6 +47,7 @@ var catalogue = []struct {
 	{"ring/throughput", "64-byte messages, batches of 32 and one by one", func(s Setup) Workload { return Throughput{s} }},
 	{"ring/fanout", "one writer, 1 to 8 readers of each message", func(s Setup) Workload { return FanOut{s} }},
 	{"ring/oneway", "at a fixed rate, from the intended instant", func(s Setup) Workload { return OneWay{s} }},
+	{"udp/pingpong", "one message there, one back, over UDP", func(s Setup) Workload { return UDPPingPong{s} }},
 }
 
 // Names returns the names of all workloads.

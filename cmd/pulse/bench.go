@@ -56,6 +56,7 @@ func newBench() *cobra.Command {
 	f.IntVar(&setup.Size, "size", 0, "payload bytes where the workload lets you choose (default 48)")
 	f.Uint64Var(&setup.Seed, "seed", 0, "payload bytes and order of lanes (default: from the clock)")
 	f.IntSliceVar(&setup.CPUs, "cpus", nil, "near and far processor (default: the first two)")
+	f.StringVar(&setup.Net, "net", "", "network under a workload over UDP: loopback (default) or veth, a pair of network namespaces (root)")
 	f.BoolVar(&setup.InProcess, "in-process", false, "far side as a thread instead of a process")
 	return cmd
 }

@@ -1,0 +1,105 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/alphapulse/transport/internal/netlab"
+	"github.com/alphapulse/transport/internal/sys"
+)
+
+// Networks that lanes over UDP can cross.
+const (
+	NetLoopback = "loopback" // the default
+	NetVeth     = "veth"     // a virtual Ethernet pair between two network namespaces; needs root on Linux
+)
+
+// network is what lies between the two sides of a lane over UDP. Its packets are at most 1500 bytes, whatever the device takes.
+type network struct {
+	Near site `json:"near"`
+	Far  site `json:"far"`
+}
+
+// site is where one side lives.
+type site struct {
+	Addr  netip.Addr `json:"addr"`
+	Netns string     `json:"netns,omitempty"` // empty: where the program was started
+}
+
+// in runs open where the site is: sockets that it opens belong there for good.
+func (p site) in(open func() error) error {
+	if p.Netns == "" {
+		return open()
+	}
+	return sys.InNetns(p.Netns, open)
+}
+
+func (p site) any() netip.AddrPort { return netip.AddrPortFrom(p.Addr, 0) }
+
+// openNetwork makes the network of that name and returns how to take it away.
+func openNetwork(name string) (*network, func() error, error) {
+	if name != NetVeth {
+		here := site{Addr: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+		return &network{here, here}, func() error { return nil }, nil
+	}
+	lab, err := netlab.New("near", "far")
+	if err != nil {
+		return nil, nil, fmt.Errorf("bench: %w", err)
+	}
+	at := func(host string) site { return site{lab.Addr(host), lab.Namespace(host)} }
+	return &network{at("near"), at("far")}, lab.Close, nil
+}
+
+// A lane over UDP has an area of the board, where each side says on which port it hears, and the far side of a stream what it has seen.
+//
+//	0    near port   near side, at opening
+//	8    far port    far side, at opening
+//	128  seen        far side: number after the highest
+//	136  taken       far side: messages that arrived
+const (
+	udpNearPort = 0
+	udpFarPort  = 8
+	udpSeen     = 128
+	udpTaken    = 136
+	udpArea     = 256
+)
+
+var errNoPort = errors.New("bench: the other side has no port")
+
+// tellPort says where this side hears.
+func tellPort(mem sys.Mem, at uint64, local netip.AddrPort) { mem.Store64(at, uint64(local.Port())) }
+
+// peerAt is where the other side hears.
+func peerAt(mem sys.Mem, at uint64, p site) (netip.AddrPort, error) {
+	port := mem.Load64(at)
+	if port == 0 || port > 1<<16-1 {
+		return netip.AddrPort{}, errNoPort
+	}
+	return netip.AddrPortFrom(p.Addr, uint16(port)), nil
+}
+
+// dialer is a near end that opens the rest of itself once the far end is open.
+type dialer interface{ dial() error }
+
+// plug puts the setup's network between the sides of the lanes that cross one, and returns how to take it away.
+func plug(s Setup, specs []laneSpec) (func() error, error) {
+	unplug := func() error { return nil }
+	var n *network
+	for i := range specs {
+		if !specs[i].overUDP() {
+			continue
+		}
+		if n == nil {
+			var err error
+			if n, unplug, err = openNetwork(s.Net); err != nil {
+				return nil, err
+			}
+		}
+		specs[i].Net = n
+	}
+	if n == nil && s.Net != "" {
+		return nil, fmt.Errorf("%w: network %q: this workload crosses none", ErrSetup, s.Net)
+	}
+	return unplug, nil
+}
