@@ -10,8 +10,12 @@
 // find new publishers while they run. What a gating subscriber has not released holds the publisher back: Claim then
 // answers ring.ErrFull, and the caller yields, drops or sheds.
 //
+// Off the machine the messages go by way of a carrier, a udp.Sender for instance, which Node.Carry gives the publishers'
+// rings. On the other machine a receiver, opened with what Node.Inbox returns, keeps a mirror of each: to the subscribers
+// there it is a ring like any other, and the frames in it have the source, epoch and seq they were born with.
+//
 // # Limits
 //
-// One host. A channel has as many publishers as its directory has files, each with at most 64 subscribers. Other
-// processes' new publishers are found within 20 ms. A Publisher and a Subscriber each belong to one goroutine at a time.
+// A channel has as many publishers as its directory has files, each with at most 64 subscribers. Other processes' new
+// publishers and mirrors are found within 20 ms. A Publisher and a Subscriber each belong to one goroutine at a time.
 package transport

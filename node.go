@@ -30,11 +30,13 @@ type Node struct {
 	cancel context.CancelFunc
 	done   sync.WaitGroup // the goroutine that looks for rings
 
-	mu     sync.Mutex
-	closed bool
-	local  map[string][]*ring.Ring // rings of channels within this process
-	pubs   []*Publisher
-	subs   []*Subscriber
+	mu       sync.Mutex
+	closed   bool
+	local    map[string][]*ring.Ring // publishers' rings of channels within this process
+	mirrors  map[string][]*ring.Ring // and the mirrors a receiver keeps there
+	carriers map[string][]*carried
+	pubs     []*Publisher
+	subs     []*Subscriber
 }
 
 // Open opens a node. When ctx ends the node stops looking for new publishers; Close ends it.
@@ -49,7 +51,8 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	n := &Node{config: c, cancel: cancel, local: map[string][]*ring.Ring{}}
+	n := &Node{config: c, cancel: cancel, local: map[string][]*ring.Ring{}, mirrors: map[string][]*ring.Ring{},
+		carriers: map[string][]*carried{}}
 	n.done.Go(func() { n.look(ctx) })
 	return n, nil
 }
@@ -68,14 +71,22 @@ func (n *Node) Publisher(channel string) (*Publisher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("transport: channel %q: %w", channel, err)
 	}
-	p := &Publisher{Writer: w, ring: r, source: r.Info().Instance, shared: n.config.Dir != ""}
+	p := &Publisher{Writer: w, ring: r, channel: channel, source: r.Info().Instance, shared: n.config.Dir != ""}
+	if err := n.carry(channel, r); err != nil {
+		return nil, errors.Join(fmt.Errorf("transport: channel %q: carry: %w", channel, err), p.Close())
+	}
 	n.pubs = append(slices.DeleteFunc(n.pubs, func(p *Publisher) bool { return p.closed.Load() }), p)
+	n.tell(channel)
+	return p, nil
+}
+
+// tell hands the channel's subscribers what they have not got yet.
+func (n *Node) tell(channel string) {
 	for _, s := range n.subs {
 		if s.channel == channel {
 			_ = n.refresh(s) // Subscriber.Err has it
 		}
 	}
-	return p, nil
 }
 
 // ringOf finds or makes a ring of this source that nobody writes.
@@ -157,7 +168,8 @@ func (n *Node) look(ctx context.Context) {
 // refresh hands s the rings of its channel that it has not got yet.
 func (n *Node) refresh(s *Subscriber) error {
 	if n.config.Dir == "" {
-		return s.addLocal(n.local[s.channel])
+		n.mirrors[s.channel] = slices.DeleteFunc(n.mirrors[s.channel], over)
+		return errors.Join(s.addLocal(n.local[s.channel], false), s.addLocal(n.mirrors[s.channel], true))
 	}
 	return s.addNamed(filepath.Join(n.config.Dir, s.channel))
 }

@@ -13,10 +13,11 @@ import (
 // numa.Loop or under Guard, which turn the fault into ring.ErrCorrupt; Send does so by itself. The zero Publisher is not valid: use Node.Publisher.
 type Publisher struct {
 	*ring.Writer
-	ring   *ring.Ring
-	source uint64
-	shared bool // the ring has a path
-	closed atomic.Bool
+	ring    *ring.Ring
+	channel string
+	source  uint64
+	shared  bool // the ring has a path
+	closed  atomic.Bool
 }
 
 // Send publishes a copy of msg. It answers ring.ErrFull, ring.ErrTooLarge or ring.ErrEmpty, and then msg was not sent.

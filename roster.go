@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,6 +37,7 @@ type feed struct {
 	source uint64
 	next   uint64 // the seq that comes next
 	batch  []ring.Record
+	heir   *feed // a later ring of the same source, read once this one is read to its end
 }
 
 // roster is the slow half of a Subscriber: which rings it reads. The node adds to it from another goroutine; Poll adopts
@@ -52,7 +54,8 @@ type roster struct {
 	late    bool // rings found from now on were made after the subscriber
 	closed  bool
 	files   map[string]fs.FileInfo // data files attached, by path
-	local   map[uint64]bool        // rings within the process, by instance
+	paths   map[uint64]string      // and the paths, by source
+	local   map[uint64]*ring.Ring  // rings within the process, by source
 	refused map[string]refusal
 	added   []*feed
 	lost    uint64
@@ -68,8 +71,8 @@ type refusal struct {
 func newSubscriber(channel string, c Channel) *Subscriber {
 	s := &Subscriber{}
 	s.channel, s.options, s.word = channel, c, new(uint32)
-	s.files, s.local, s.resumes = map[string]fs.FileInfo{}, map[uint64]bool{}, map[uint64]uint64{}
-	s.refused = map[string]refusal{}
+	s.files, s.paths, s.local = map[string]fs.FileInfo{}, map[uint64]string{}, map[uint64]*ring.Ring{}
+	s.refused, s.resumes = map[string]refusal{}, map[uint64]uint64{}
 	s.sleepers = []numa.Sleeper{newcomers{&s.roster}}
 	return s
 }
@@ -90,27 +93,29 @@ func (r *roster) opened() {
 	r.late = true
 }
 
-// addLocal adds the rings within the process that the subscriber has not got.
-func (r *roster) addLocal(rings []*ring.Ring) error {
+// addLocal adds the rings within the process that the subscriber has not got. One ring of a source is read at a time: a
+// mirror that a receiver was closed with is followed by its successor's, and a mirror of a ring that is here is left alone.
+func (r *roster) addLocal(rings []*ring.Ring, mirrors bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var faults []error
 	for _, of := range rings {
 		id := of.Info().Instance
 		name := fmt.Sprintf("ring %x within the process", id)
-		if r.closed || r.local[id] || !r.due(name) {
+		if had := r.local[id]; r.closed || had == of || had != nil && !over(had) || !r.due(name) {
 			continue
 		}
-		if err := r.add(of, "", id); err != nil {
+		if err := r.add(of, "", id, mirrors); err != nil {
 			faults = append(faults, r.refuse(name, err))
 			continue
 		}
-		r.local[id] = true
+		r.local[id] = of
 	}
 	return errors.Join(faults...)
 }
 
-// addNamed adds the rings in dir that the subscriber has not got. A name whose file was replaced is another ring.
+// addNamed adds the rings in dir that the subscriber has not got, publishers' before mirrors. A name whose file was replaced
+// is another ring.
 func (r *roster) addNamed(dir string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -121,6 +126,9 @@ func (r *roster) addNamed(dir string) error {
 	if err != nil {
 		return fmt.Errorf("transport: channel %q: %w", r.channel, err)
 	}
+	slices.SortStableFunc(entries, func(a, b fs.DirEntry) int {
+		return cmp.Compare(rank(a.Name()), rank(b.Name()))
+	})
 	var faults []error
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
@@ -131,13 +139,26 @@ func (r *roster) addNamed(dir string) error {
 		if !r.due(path) {
 			continue
 		}
-		if err := r.attach(path); err != nil {
+		err = r.attach(path)
+		if errors.Is(err, errTwin) {
+			r.refused[path] = refusal{nil, time.Now().Add(retryEvery)}
+			continue
+		}
+		if err != nil {
 			faults = append(faults, r.refuse(path, err))
 			continue
 		}
 		r.files[path] = info
 	}
 	return errors.Join(faults...)
+}
+
+// rank puts mirrors behind publishers' rings, which may be here too, and then are what is to be read.
+func rank(name string) int {
+	if isMirror(name) {
+		return 1
+	}
+	return 0
 }
 
 // due reports whether a ring may be tried, and forgets an older refusal.
@@ -156,18 +177,30 @@ func (r *roster) refuse(name string, err error) error {
 	return err
 }
 
+// errTwin: another ring carries the same source and is read already.
+var errTwin = errors.New("transport: a second ring of one source")
+
 func (r *roster) attach(path string) error {
 	of, err := ring.Attach(path, ring.Options{})
-	if err == nil {
-		if err = r.add(of, path, of.Info().Instance); err != nil {
-			err = errors.Join(err, of.Close())
-		}
+	if err != nil {
+		return err
 	}
-	return err
+	source := of.Info().Instance
+	if had, ok := r.paths[source]; ok && had != path {
+		err = errTwin
+	} else {
+		err = r.add(of, path, source, isMirror(path))
+	}
+	if err != nil {
+		return errors.Join(err, of.Close())
+	}
+	r.paths[source] = path
+	return nil
 }
 
-// add opens a reader on a ring: from the start in rings made after the subscriber, after what it had in rings it lost.
-func (r *roster) add(of *ring.Ring, path string, source uint64) error {
+// add opens a reader on a ring: from the start in rings made after the subscriber, after what it had in rings it lost. What a
+// mirror does not begin with was never due here.
+func (r *roster) add(of *ring.Ring, path string, source uint64, mirror bool) error {
 	o := ring.ReaderOptions{Mode: r.options.Mode, From: r.options.From, Name: r.options.Durable, Durable: r.options.Durable != ""}
 	next, again := r.resumes[source]
 	if r.late || again {
@@ -178,7 +211,7 @@ func (r *roster) add(of *ring.Ring, path string, source uint64) error {
 		return err
 	}
 	f := &feed{ring: of, reader: reader, path: path, source: source, batch: make([]ring.Record, batchSize)}
-	if r.late && !again && o.Name == "" {
+	if r.late && !again && o.Name == "" && !mirror {
 		next, again = 1, true // a ring made after the subscriber: all of it is due
 	}
 	missing := max(reader.Seq(), next) - next
@@ -188,17 +221,25 @@ func (r *roster) add(of *ring.Ring, path string, source uint64) error {
 	if again { // the reader's own count may cover part of it
 		r.lost += missing - reader.Lost()
 	}
+	delete(r.resumes, source)
 	r.added = append(r.added, f)
 	r.changed.Store(true)
 	return numa.Wake(r.word)
 }
 
-// pass releases what comes before next: the subscriber had it.
+// pass releases what comes before next: the subscriber had it. Where numbers are passed over, a batch may begin beyond what was
+// asked for, and is put back.
 func (f *feed) pass(next uint64) error {
 	for f.reader.Seq() < next {
 		n := f.reader.Peek(f.batch[:min(next-f.reader.Seq(), batchSize)])
 		if n == 0 {
 			break
+		}
+		if f.reader.Seq() > next {
+			if err := f.putBack(n); err != nil {
+				return err
+			}
+			continue
 		}
 		if err := f.reader.Release(n); err != nil {
 			return err
@@ -208,16 +249,55 @@ func (f *feed) pass(next uint64) error {
 	return nil
 }
 
+// putBack makes the n records peeked last the next to peek.
+func (f *feed) putBack(n int) error {
+	at := f.reader.Position()
+	for _, r := range f.batch[:n] {
+		at -= (uint64(len(r)) + 7) &^ 7
+	}
+	return f.reader.Seek(at)
+}
+
 // adopt takes over what add left. It runs on the subscriber's own goroutine.
 func (s *Subscriber) adopt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.changed.Store(false)
 	for _, f := range s.added {
+		if i := slices.IndexFunc(s.feeds, func(o *feed) bool { return o.source == f.source }); i >= 0 {
+			last := s.feeds[i]
+			for last.heir != nil {
+				last = last.heir
+			}
+			last.heir = f
+			continue
+		}
 		s.feeds = append(s.feeds, f)
 		s.sleepers = append(s.sleepers, f.reader)
 	}
 	s.added = nil
+}
+
+// inherit puts the heir of the feed whose turn it is in its place: the feed is read to its end.
+func (s *Subscriber) inherit() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.feeds[s.turn]
+	return errors.Join(s.succeed(f), f.close())
+}
+
+// succeed lets f's heir go on where f stopped, or takes f out if it has none.
+func (s *Subscriber) succeed(f *feed) error {
+	s.lost += f.reader.Lost()
+	heir := f.heir
+	if heir == nil {
+		s.feeds = slices.Delete(s.feeds, s.turn, s.turn+1)
+		s.sleepers = slices.Delete(s.sleepers, s.turn+1, s.turn+2)
+		return nil
+	}
+	s.lost += max(heir.reader.Seq(), f.next) - f.next
+	s.feeds[s.turn], s.sleepers[s.turn+1] = heir, heir.reader
+	return heir.pass(f.next)
 }
 
 // empty says why there is no feed to poll.
@@ -249,13 +329,14 @@ func (s *Subscriber) drop(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.feeds[s.turn]
-	s.feeds = slices.Delete(s.feeds, s.turn, s.turn+1)
-	s.sleepers = slices.Delete(s.sleepers, s.turn+1, s.turn+2)
-	s.lost += f.reader.Lost()
+	err = errors.Join(err, s.succeed(f))
 	s.resumes[f.source] = f.next
-	if errors.Is(err, ring.ErrEvicted) {
-		delete(s.files, f.path)
-		delete(s.local, f.source)
+	if f.heir == nil {
+		delete(s.paths, f.source)
+		if errors.Is(err, ring.ErrEvicted) {
+			delete(s.files, f.path)
+			delete(s.local, f.source)
+		}
 	}
 	return errors.Join(fmt.Errorf("transport: channel %q: %w", s.channel, err), f.close())
 }
@@ -272,14 +353,17 @@ func (s *Subscriber) Err() error {
 	return errors.Join(faults...)
 }
 
-// Lost returns how many messages this subscriber can never deliver: lapped, or overwritten while it was away. It belongs
-// to the goroutine that polls.
+// Lost returns how many messages this subscriber can never deliver: lapped, overwritten while it was away, or lost by the
+// network on the way into a mirror. What a mirror that another process fills lost before it was found is not known, and not
+// counted. It belongs to the goroutine that polls.
 func (s *Subscriber) Lost() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	lost := s.lost
 	for _, f := range append(s.feeds[:len(s.feeds):len(s.feeds)], s.added...) {
-		lost += f.reader.Lost()
+		for ; f != nil; f = f.heir {
+			lost += f.reader.Lost()
+		}
 	}
 	return lost
 }
@@ -320,7 +404,9 @@ func (s *Subscriber) Close() error {
 	s.closed = true
 	var faults []error
 	for _, f := range append(s.feeds, s.added...) {
-		faults = append(faults, f.close())
+		for ; f != nil; f = f.heir {
+			faults = append(faults, f.close())
+		}
 	}
 	s.feeds, s.added, s.sleepers = nil, nil, s.sleepers[:1]
 	return errors.Join(faults...)
@@ -332,6 +418,7 @@ func (r *roster) isClosed() bool {
 	return r.closed
 }
 
+// close closes what the feed reads. Its heir is another's.
 func (f *feed) close() error {
 	err := f.reader.Close()
 	if f.path != "" {

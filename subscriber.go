@@ -65,6 +65,9 @@ func (s *Subscriber) poll(max int, fn func(seal.Frame)) (n int, err error) {
 func (s *Subscriber) take(f *feed, max int, fn func(seal.Frame)) (int, error) {
 	n := f.reader.Peek(f.batch[:max])
 	if n == 0 {
+		if f.heir != nil && f.reader.Err() == nil {
+			return 0, s.inherit()
+		}
 		return 0, f.reader.Err()
 	}
 	frame := seal.Frame{Source: f.source, Epoch: f.reader.Epoch(), Seq: f.reader.First()}
