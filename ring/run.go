@@ -8,8 +8,10 @@ import "github.com/alphapulse/transport/internal/check"
 // readable until it is released. 0 means what it means for Peek.
 func (r *Reader) PeekRun(limit int) (run []byte, n int) {
 	pos, until := r.next, r.end
-	if pos >= until && r.stream > 0 {
-		until = r.await(pos)
+	if pos >= until && r.stream > 0 { // a look costs nothing here: who carries on has more to do than to wait
+		if end := r.hdr.Load64(hdrPublished); end-pos-1 < r.capacity {
+			r.end, until = end, end
+		}
 	}
 	off := pos & r.mask
 	word := r.mem.Load64(off)

@@ -29,7 +29,7 @@ type asking struct {
 
 // chores is what depends on time: holes, requests, statuses, silence. It runs every choresEvery at most.
 func (r *Receiver) chores(now time.Duration) error {
-	for _, s := range r.streams {
+	for _, s := range r.all {
 		if s.connected && now-s.heardAt > r.options.Liveness {
 			s.connected = false
 			r.tell(Event{Kind: Disconnected, Source: s.source, Peer: s.peer.AddrPort()})

@@ -134,7 +134,7 @@ func (s *Sender) fill(f *feed, now time.Duration) error {
 		f.take(len(part), n)
 		s.Frames += uint64(n)
 		first := w.batch.Len() == 0
-		more := w.full() || len(f.run) > 0 || s.options.Separate == false && f.reader.Position() < f.most(s) && f.peek(bound)
+		more := w.full() || len(f.run) > 0 || f.reader.Position() < f.most(s) && f.peek(min(limit, bound))
 		if first && !more && len(s.wires) == 1 && s.options.Secret == nil && s.one(f, &h, part) {
 			return nil
 		}

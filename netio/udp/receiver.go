@@ -27,6 +27,7 @@ type Receiver struct {
 	lines   []*line
 	inbox   *netio.Inbox
 	streams map[uint64]*stream
+	all     []*stream
 	latest  *stream // the stream of the last envelope
 	clock   clock
 	due     time.Duration // when chores are due
@@ -246,8 +247,8 @@ func (r *Receiver) unpack(h *seal.Header, body []byte) []byte {
 
 // flush lets subscribers see what this batch brought.
 func (r *Receiver) flush() {
-	for _, s := range r.streams {
-		if s.staged && s.mirror != nil {
+	for _, s := range r.all {
+		if s.staged {
 			s.mirror.Flush()
 			s.staged = false
 		}

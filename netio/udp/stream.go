@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
@@ -84,6 +85,7 @@ func (r *Receiver) meet(source uint64) *stream {
 		s.next, s.joined, s.fresh = m.Seq(), true, false
 	}
 	r.streams[source] = s
+	r.all = append(r.all, s)
 	return s
 }
 
@@ -95,6 +97,7 @@ func (r *Receiver) forgetOne() bool {
 				r.told(source, err)
 			}
 			delete(r.streams, source)
+			r.all = slices.DeleteFunc(r.all, func(one *stream) bool { return one == s })
 			r.latest = nil
 			return true
 		}
