@@ -188,9 +188,6 @@ func (k EventKind) String() string {
 	return [...]string{"", "connected", "disconnected", "trouble", "recovered"}[min(k, Recovered)]
 }
 
-// RecoveryRange is what a Gap covers.
-type RecoveryRange = seal.Range
-
 func (o ReceiverOptions) checked() (ReceiverOptions, error) {
 	o.MTU = orDefault(o.MTU, DefaultMTU)
 	o.Liveness = orDefault(o.Liveness, DefaultLiveness)

@@ -2,7 +2,6 @@ package udp
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
@@ -24,7 +23,7 @@ func (s *Sender) session(w *wire, f *feed) (*outbound, error) {
 	who := seal.Session{Channel: s.channel, Source: f.source, Epoch: f.epoch, Path: w.path}
 	sealer, err := seal.NewSealer(*s.options.Secret, s.options.Suite, who, s.options.Limits)
 	if err != nil {
-		return nil, fmt.Errorf("udp: channel %q: %w", s.options.Channel, err)
+		return nil, onChannel(s.options.Channel, err)
 	}
 	o := &outbound{sealer: sealer, epoch: f.epoch, backs: map[uint64]*seal.BackOpener{}}
 	f.sessions[w.path] = o
@@ -38,7 +37,7 @@ func (s *Sender) seal(w *wire, f *feed, h *seal.Header, head, body []byte, now t
 		return nil, err
 	}
 	if h.KeyEpoch, err = o.sealer.Next(now); err != nil {
-		return nil, fmt.Errorf("udp: channel %q: %w", s.options.Channel, err)
+		return nil, onChannel(s.options.Channel, err)
 	}
 	h.Sealed, h.Suite, h.Length = true, s.options.Suite, len(head)+len(body)+seal.Overhead
 	out := w.lend(seal.HeaderSize + h.Length)
@@ -49,7 +48,7 @@ func (s *Sender) seal(w *wire, f *feed, h *seal.Header, head, body []byte, now t
 		body = plain
 	}
 	if _, err := o.sealer.Seal(out[seal.HeaderSize:], out[:seal.HeaderSize], body); err != nil {
-		return nil, fmt.Errorf("udp: channel %q: %w", s.options.Channel, err)
+		return nil, onChannel(s.options.Channel, err)
 	}
 	return out, nil
 }
@@ -85,7 +84,7 @@ func (s *Sender) greet(w *wire, f *feed, h *seal.Header, body []byte, from *sys.
 	(&seal.Header{Kind: seal.Announced, Channel: s.channel, Source: f.source, Epoch: o.epoch, Length: seal.AnnounceSize}).Put(out)
 	out, err = seal.AppendAnnounce(out, *s.options.Secret, out, o.sealer.Announce(hello.Nonce))
 	if err != nil {
-		return fmt.Errorf("udp: channel %q: %w", s.options.Channel, err)
+		return onChannel(s.options.Channel, err)
 	}
 	if w.socket.SendOneTo(out, from) != nil {
 		s.drop(Unsendable, 1)

@@ -2,7 +2,6 @@ package udp
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
@@ -58,7 +57,7 @@ func NewReceiver(o ReceiverOptions) (*Receiver, error) {
 	for i, l := range o.Lines {
 		one, err := listen(l, o.Socket)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("udp: channel %q: line %d: %w", o.Channel, i, err), r.Close())
+			return nil, errors.Join(onLine(o.Channel, i, err), r.Close())
 		}
 		one.path = uint8(i)
 		r.lines = append(r.lines, one)
@@ -77,7 +76,7 @@ func (r *Receiver) Do() (frames int, err error) {
 		n, err := l.socket.Recv(l.batch)
 		if err != nil {
 			if !sys.Transient(err) {
-				return 0, fmt.Errorf("udp: channel %q: receive: %w", r.options.Channel, err)
+				return 0, onChannel(r.options.Channel, err)
 			}
 			continue
 		}
@@ -260,11 +259,6 @@ func (r *Receiver) Stats() Stats { return r.snapshot() }
 
 // Features says what is in force on the first line's socket.
 func (r *Receiver) Features() sys.Features { return r.lines[0].socket.Features() }
-
-// String names the receiver in errors.
-func (r *Receiver) String() string {
-	return fmt.Sprintf("udp receiver of channel %q", r.options.Channel)
-}
 
 // Close closes sockets and mirrors.
 func (r *Receiver) Close() error {

@@ -2,7 +2,6 @@ package udp
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -60,7 +59,7 @@ func NewSender(o SenderOptions) (*Sender, error) {
 	for i, l := range o.Lines {
 		w, err := dial(&o, l)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("udp: channel %q: line %d: %w", o.Channel, i, err), s.Close())
+			return nil, errors.Join(onLine(o.Channel, i, err), s.Close())
 		}
 		w.path = uint8(i)
 		w.reset()
@@ -77,12 +76,12 @@ func NewSender(o SenderOptions) (*Sender, error) {
 func (s *Sender) Add(r *ring.Ring) error {
 	f, err := newFeed(&s.options, r)
 	if err != nil {
-		return fmt.Errorf("udp: channel %q: %w", s.options.Channel, err)
+		return onChannel(s.options.Channel, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return errors.Join(fmt.Errorf("udp: sender of channel %q: %w", s.options.Channel, ring.ErrClosed), f.reader.Close())
+		return errors.Join(onChannel(s.options.Channel, ring.ErrClosed), f.reader.Close())
 	}
 	s.added = append(s.added, f)
 	s.changed.Store(true)
@@ -183,7 +182,7 @@ func (s *Sender) adopt() {
 func (s *Sender) ended(f *feed, err error) {
 	if !f.ended {
 		f.ended = true
-		s.tell(Event{Kind: Trouble, Source: f.source, Err: fmt.Errorf("udp: channel %q: %w", s.options.Channel, err)})
+		s.tell(Event{Kind: Trouble, Source: f.source, Err: onChannel(s.options.Channel, err)})
 	}
 }
 
@@ -225,9 +224,6 @@ func (s *Sender) Local(i int) netip.AddrPort { return s.wires[i].socket.Local() 
 
 // Features says what is in force on the first line's socket.
 func (s *Sender) Features() sys.Features { return s.wires[0].socket.Features() }
-
-// String names the sender in errors.
-func (s *Sender) String() string { return fmt.Sprintf("udp sender of channel %q", s.options.Channel) }
 
 // Drained reports whether everything that was committed was carried, and on a repaired channel confirmed. It belongs to
 // the sender's goroutine.

@@ -57,7 +57,7 @@ type Stats struct {
 	Datagrams uint64 // carried, or arrived
 	Bytes     uint64 // of UDP payload
 	Frames    uint64 // carried once, or delivered
-	Again     uint64 // frames carried again (sender), or that came after they had been asked for (receiver)
+	Again     uint64 // frames a sender carried again
 	Naks      uint64 // ranges asked for: by this receiver, or of this sender
 	Lost      uint64 // frames declared lost: said or heard
 	Dropped   [reasons]uint64

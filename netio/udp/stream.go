@@ -2,7 +2,6 @@ package udp
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -403,7 +402,7 @@ func (r *Receiver) tell(e Event) {
 func (r *Receiver) told(source uint64, err error) {
 	if !r.trouble {
 		r.trouble = true
-		r.tell(Event{Kind: Trouble, Source: source, Err: fmt.Errorf("udp: channel %q: %w", r.options.Channel, err)})
+		r.tell(Event{Kind: Trouble, Source: source, Err: onChannel(r.options.Channel, err)})
 	}
 }
 

@@ -2,7 +2,6 @@ package udp
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 
 	"github.com/alphapulse/transport/internal/sys"
@@ -151,7 +150,7 @@ func (s *Sender) flush(w *wire) (done bool, err error) {
 			continue
 		}
 		if !sys.Transient(err) {
-			return false, fmt.Errorf("udp: channel %q: send: %w", s.options.Channel, err)
+			return false, onChannel(s.options.Channel, err)
 		}
 		switch {
 		case err == sys.ErrAgain || err == sys.ErrNoBuffers && tries < 64:
@@ -185,7 +184,7 @@ func (s *Sender) shrink(w *wire) {
 func (s *Sender) told(w *wire, err error) {
 	if !w.trouble {
 		w.trouble = true
-		s.tell(Event{Kind: Trouble, Peer: s.options.Lines[w.path].To, Err: fmt.Errorf("udp: channel %q: line %d: %w", s.options.Channel, w.path, err)})
+		s.tell(Event{Kind: Trouble, Peer: s.options.Lines[w.path].To, Err: onLine(s.options.Channel, int(w.path), err)})
 	}
 }
 
