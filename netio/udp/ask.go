@@ -12,7 +12,6 @@ const (
 	askAgainMax = 64 * time.Millisecond // and after several in vain
 	statusIdle  = 25 * time.Millisecond // between two statuses of a stream that stands
 	statusSoon  = 5 * time.Millisecond  // of one that moves
-	linesApart  = 10 * time.Millisecond // how long a frame may be behind on another line, unless Reorder says more
 )
 
 // asking is when a stream asks for what it misses, and when it says where it stands.
@@ -65,9 +64,8 @@ func (r *Receiver) giveUp(s *stream, now time.Duration) {
 		}
 		wait := r.options.Reorder
 		if len(r.lines) > 1 {
-			wait = max(wait, linesApart)
-			if r.allPast(s, end, now) {
-				wait = min(wait, r.options.Reorder)
+			if !r.allPast(s, end, now) {
+				wait = max(wait, r.options.Apart)
 			}
 		}
 		if now-s.holeAt < wait {

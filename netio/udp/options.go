@@ -23,6 +23,7 @@ const (
 	DefaultLiveness  = 3 * DefaultHeartbeat   // silence after which the other side counts as gone
 	DefaultStash     = 1 << 20                // bytes that wait for their turn
 	DefaultReorder   = time.Millisecond       // how long a missing frame may still be on its way
+	DefaultApart     = 10 * time.Millisecond  // how far one line may be behind another
 	MaxLines         = 4
 	maxChannel       = 40
 )
@@ -146,6 +147,7 @@ type ReceiverOptions struct {
 
 	Stash    int           // bytes that wait for their turn, 64 KiB to 1 GiB; 0 is DefaultStash. It is what a sender may run ahead
 	Reorder  time.Duration // how long a missing frame may still be on its way; 0 is DefaultReorder, below 0 not at all
+	Apart    time.Duration // how far one line may be behind another; 0 is DefaultApart
 	MTU      int           // bytes of the largest IP packet; 0 is DefaultMTU
 	Liveness time.Duration // silence after which a sender counts as gone; 0 is DefaultLiveness
 	Tag      uint64        // the group this receiver belongs to, for a sender whose flow goes by it
@@ -192,6 +194,7 @@ func (o ReceiverOptions) checked() (ReceiverOptions, error) {
 	o.MTU = orDefault(o.MTU, DefaultMTU)
 	o.Liveness = orDefault(o.Liveness, DefaultLiveness)
 	o.Stash = orDefault(o.Stash, DefaultStash)
+	o.Apart = orDefault(o.Apart, DefaultApart)
 	o.Reorder = max(orDefault(o.Reorder, DefaultReorder), 0)
 	c := common{channel: o.Channel, lines: len(o.Lines), mtu: o.MTU, heartbeat: time.Millisecond, liveness: o.Liveness, secret: o.Secret}
 	faults := c.check()

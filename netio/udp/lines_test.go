@@ -1,0 +1,66 @@
+package udp
+
+import (
+	"math"
+	"testing"
+	"time"
+)
+
+// TestTwoLinesLoseTheProductOfTheirLosses: first arrival wins, whatever its line, so that only what both lines lose is lost.
+func TestTwoLinesLoseTheProductOfTheirLosses(t *testing.T) {
+	const loss = 0.05
+	viaA, _ := relay(t, 3, "loss=5%", "loss=0%")
+	viaB, _ := relay(t, 4, "loss=5%,delay=1ms", "loss=0%")
+	ro := ReceiverOptions{Apart: time.Second, Lines: []Listen{{Bind: anyPort()}, {Bind: anyPort()}}}
+	b := &bed{t: t}
+	b.source = mustRing(t, ringOptions)
+	var err error
+	b.pub, err = b.source.Writer()
+	must(t, err)
+	b.listen(ro)
+	b.send, err = NewSender(SenderOptions{Channel: "signals", Separate: true,
+		Lines: []Dial{{To: viaA(b.recv.Local(0))}, {To: viaB(b.recv.Local(1))}}})
+	must(t, err)
+	t.Cleanup(func() { must(t, b.send.Close()) })
+	must(t, b.send.Add(b.source))
+	total := scaled(40000)
+	for i := 0; i < total; i += 20 {
+		b.publish(20, 64)
+		for b.step(); len(b.recv.all) > 0 && b.pub.Seq()-b.recv.all[0].top > 300; { // the relays' sockets are small
+			b.step()
+		}
+	}
+	b.until("the end", func() bool { return b.settled(uint64(total)) })
+	b.verify(b.got[0].seq, uint64(total), true)
+	first := b.got[0].seq
+	due := float64(uint64(total) - first + 1)
+	missing := due - float64(len(b.got))
+	s := b.recv.Stats()
+	if uint64(missing) != s.Lost {
+		t.Errorf("%v missing, receiver says %d", missing, s.Lost)
+	}
+	// Within five standard deviations of the binomial.
+	mean := due * loss * loss
+	if dev := 5*math.Sqrt(mean) + 3; math.Abs(missing-mean) > dev {
+		t.Errorf("%v of %v frames missing, want about %.1f ± %.1f", missing, due, mean, dev)
+	}
+	for _, l := range b.recv.Lines() {
+		share := float64(l.Lost) / due
+		if share < 0.03 || share > 0.07 {
+			t.Errorf("line %d lost %.3f of its frames, want about 0.05", l.Path, share)
+		}
+		if l.Path == 1 && l.Skew <= 0 {
+			t.Errorf("line 1 is a millisecond behind and says %s", l.Skew)
+		}
+		t.Logf("line %d: %+v", l.Path, l)
+	}
+	t.Logf("%v of %v missing (%.4f)", missing, due, missing/due)
+}
+
+// settled reports whether nothing more is to come before number last.
+func (b *bed) settled(last uint64) bool {
+	for _, s := range b.recv.all {
+		return s.next == last+1 && s.stash.empty()
+	}
+	return false
+}
