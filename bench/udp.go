@@ -28,6 +28,12 @@ func openUDPNear(s laneSpec, mem sys.Mem, seed uint64) (near, error) {
 		return newRawPing(s, mem, seed)
 	case s.Kind == kindUDPNet && s.Pattern == patternPingPong:
 		return newNetPing(s, mem, seed)
+	case s.Kind == kindUDP && s.Pattern == patternStream:
+		return newUDPSource(s, mem, seed)
+	case s.Kind == kindUDPRaw && s.Pattern == patternStream:
+		return newRawSource(s, mem, seed)
+	case s.Kind == kindUDPNet && s.Pattern == patternStream:
+		return newNetSource(s, mem, seed)
 	}
 	return nil, fmt.Errorf("bench: no lane of kind %q for %s", s.Kind, s.Pattern)
 }
@@ -40,6 +46,12 @@ func openUDPFar(s laneSpec, mem sys.Mem) (far, error) {
 		return newRawPong(s, mem)
 	case s.Kind == kindUDPNet && s.Pattern == patternPingPong:
 		return newNetPong(s, mem)
+	case s.Kind == kindUDP && s.Pattern == patternStream:
+		return newUDPSink(s, mem)
+	case s.Kind == kindUDPRaw && s.Pattern == patternStream:
+		return newRawSink(s, mem)
+	case s.Kind == kindUDPNet && s.Pattern == patternStream:
+		return newNetSink(s, mem)
 	}
 	return nil, fmt.Errorf("bench: no lane of kind %q for %s", s.Kind, s.Pattern)
 }

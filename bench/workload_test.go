@@ -42,6 +42,16 @@ var contract = map[string][]string{
 		"subject.p50_ns", "subject.p99_ns", "subject.max_ns", "subject.per_sec", "subject.lost", "baselines.raw.p50_ns", "baselines.netudp.p50_ns",
 		"ratio.raw.p50.median", "ratio.raw.p50.lo", "ratio.raw.p99.median", "ratio.netudp.p50.median",
 	},
+	"udp/throughput": {
+		"subject.per_sec", "subject.lost", "baselines.raw.per_sec", "baselines.raw.lost", "baselines.netudp.per_sec", "baselines.raw-separate.per_sec",
+		"ratio.raw.per_sec.median", "ratio.raw.per_sec.lo", "ratio.netudp.per_sec.median", "variants.separate.subject.per_sec",
+		"variants.separate.ratio.raw-separate.per_sec.median", "variants.separate.ratio.netudp.per_sec.median",
+		"variants.256B.ratio.raw-256B.per_sec.median", "variants.1KiB.ratio.raw-1KiB.per_sec.median",
+	},
+	"udp/sealed": {
+		"subject.per_sec", "subject.lost", "baselines.raw.per_sec", "ratio.raw.per_sec.median", "baselines.raw-plain.per_sec",
+		"variants.plain.subject.per_sec", "variants.plain.ratio.raw-plain.per_sec.median",
+	},
 }
 
 var always = []string{

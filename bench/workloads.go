@@ -33,6 +33,16 @@ type OneWay struct{ Setup Setup }
 // socket per side with the payload alone in its datagrams; "netudp", net.UDPConn, blocking.
 type UDPPingPong struct{ Setup Setup }
 
+// UDPThroughput streams 64-byte messages one way, packed into datagrams of 1500 bytes. The far side checks the number of each and
+// copies it out; the rate is that of messages that arrived. Variants: "separate", one message per datagram; "256B" and "1KiB", larger
+// messages, packed. Baselines: "raw", "raw-separate", "raw-256B", "raw-1KiB", bare loops that send the same datagrams in the same
+// batches; "netudp", a message per datagram with net.UDPConn.
+type UDPThroughput struct{ Setup Setup }
+
+// UDPSealed streams sealed 256-byte messages one way. The baseline "raw" is a bare loop that seals and sends datagrams of the same size in
+// the same batches and opens them. Variants: "plain", not sealed, with the baseline "raw-plain".
+type UDPSealed struct{ Setup Setup }
+
 const (
 	batchSize = 32
 	pongSize  = 64
@@ -48,6 +58,8 @@ var catalogue = []struct {
 	{"ring/fanout", "one writer, 1 to 8 readers of each message", func(s Setup) Workload { return FanOut{s} }},
 	{"ring/oneway", "at a fixed rate, from the intended instant", func(s Setup) Workload { return OneWay{s} }},
 	{"udp/pingpong", "one message there, one back, over UDP", func(s Setup) Workload { return UDPPingPong{s} }},
+	{"udp/throughput", "64-byte messages over UDP, packed and one per datagram", func(s Setup) Workload { return UDPThroughput{s} }},
+	{"udp/sealed", "256-byte messages over UDP, sealed", func(s Setup) Workload { return UDPSealed{s} }},
 }
 
 // Names returns the names of all workloads.
@@ -107,9 +119,9 @@ func (w PingPong) Run(ctx context.Context) (*Report, error) {
 }
 
 // fixedSize refuses a size other than the one the baselines carry.
-func fixedSize(s Setup) error {
-	if s.Size != payloadSize {
-		return fmt.Errorf("%w: this workload and its baselines carry %d bytes", ErrSetup, payloadSize)
+func fixedSize(s Setup, size int) error {
+	if s.Size != size {
+		return fmt.Errorf("%w: this workload and its baselines carry %d bytes", ErrSetup, size)
 	}
 	return nil
 }
@@ -118,7 +130,7 @@ func fixedSize(s Setup) error {
 func (w Throughput) Run(ctx context.Context) (*Report, error) {
 	s, err := w.Setup.filled(payloadSize, false)
 	if err == nil {
-		err = fixedSize(s)
+		err = fixedSize(s, payloadSize)
 	}
 	if err != nil {
 		return nil, err
@@ -140,7 +152,7 @@ func (w Throughput) Run(ctx context.Context) (*Report, error) {
 func (w FanOut) Run(ctx context.Context) (*Report, error) {
 	s, err := w.Setup.filled(payloadSize, false)
 	if err == nil {
-		err = fixedSize(s)
+		err = fixedSize(s, payloadSize)
 	}
 	if err != nil {
 		return nil, err
@@ -162,7 +174,7 @@ func (w FanOut) Run(ctx context.Context) (*Report, error) {
 func (w OneWay) Run(ctx context.Context) (*Report, error) {
 	s, err := w.Setup.filled(payloadSize, true)
 	if err == nil {
-		err = fixedSize(s)
+		err = fixedSize(s, payloadSize)
 	}
 	if err != nil {
 		return nil, err

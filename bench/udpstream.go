@@ -1,0 +1,196 @@
+package bench
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/alphapulse/transport/internal/sys"
+	"github.com/alphapulse/transport/ring"
+)
+
+// udpSource is the near side of a stream through package udp: it publishes a round, batch after batch, and has its sender carry it.
+type udpSource struct {
+	flow
+	spec laneSpec
+	out  *outlet
+	msg  []byte
+	met  bool // a message has arrived
+}
+
+func newUDPSource(s laneSpec, mem sys.Mem, seed uint64) (*udpSource, error) {
+	if s.Batch < 1 || roundBytes%(s.Batch*s.Size) != 0 {
+		return nil, fmt.Errorf("bench: rounds of %d bytes do not hold batches of %d messages of %d", roundBytes, s.Batch, s.Size)
+	}
+	return &udpSource{flow: newFlow(mem, s.Size), spec: s, msg: newPayload(seed, s.Size)}, nil
+}
+
+func (l *udpSource) dial() error {
+	to, err := peerAt(l.mem, udpFarPort, l.spec.Net.Far)
+	if err == nil {
+		l.out, err = openOutlet(l.spec, l.spec.Net.Near, to, streamCapacity)
+	}
+	return err
+}
+
+func (l *udpSource) run(s *slice) error {
+	if err := l.meet(s); err != nil {
+		return err
+	}
+	if err := l.flow.run(s, roundBytes/l.spec.Size, l.send, l.tend); err != nil {
+		return err
+	}
+	for !l.out.sender.Drained() {
+		if err := errors.Join(l.tend(), s.look()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *udpSource) tend() error {
+	_, err := l.out.sender.Do()
+	return err
+}
+
+// meet sends single messages until one arrives, before the first slice: what is sealed is lost until its session is open.
+func (l *udpSource) meet(s *slice) error {
+	for ; !l.met; l.met = l.mem.Load64(udpTaken) > 0 {
+		if err := l.publish(s, l.next, 1); err != nil {
+			return err
+		}
+		l.next++
+		s.sent++
+		for wait := newBound(s.clock, 5*time.Millisecond); l.mem.Load64(udpTaken) == 0 && !wait.passed(); {
+			if err := l.tend(); err != nil {
+				return err
+			}
+		}
+		if err := s.look(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send publishes n messages and has them carried.
+func (l *udpSource) send(s *slice, n int) error {
+	next := l.next
+	for end := next + uint64(n); next < end; next += uint64(l.spec.Batch) {
+		if err := l.publish(s, next, l.spec.Batch); err != nil {
+			return err
+		}
+	}
+	for carried := 0; carried < n; {
+		k, err := l.out.sender.Do()
+		if err != nil {
+			return err
+		}
+		if carried += k; k == 0 {
+			if err := s.look(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// publish publishes n messages at once, numbered from next on.
+func (l *udpSource) publish(s *slice, next uint64, n int) error {
+	for n > 0 {
+		b, err := l.out.writer.ClaimBatch(len(l.msg), n)
+		if errors.Is(err, ring.ErrFull) {
+			if err := errors.Join(l.tend(), s.look()); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		k := b.Len()
+		for i := range k {
+			buf := b.At(i)
+			move(buf, l.msg)
+			binary.LittleEndian.PutUint64(buf, next)
+			next++
+		}
+		if err := l.out.writer.CommitBatch(k); err != nil {
+			return err
+		}
+		n -= k
+	}
+	return nil
+}
+
+func (l *udpSource) close() error { return l.out.close() }
+
+// udpSink is the far side of a stream through package udp: it runs the receiver, reads the mirror, checks every number, which each message
+// carries twice, as the ring's and in itself, and copies every payload out.
+type udpSink struct {
+	ledger
+	in     *inlet
+	size   int
+	batch  [peekAtMost]ring.Record
+	copied [maxSize]byte
+}
+
+func newUDPSink(s laneSpec, mem sys.Mem) (*udpSink, error) {
+	in, err := openInlet(s, s.Net.Far, streamCapacity)
+	if err != nil {
+		return nil, err
+	}
+	tellPort(mem, udpFarPort, in.local())
+	return &udpSink{ledger: newLedger(mem), in: in, size: s.Size}, nil
+}
+
+func (l *udpSink) serve(t *turn) error {
+	for idle := 1; ; idle++ {
+		n, err := l.in.poll(l.batch[:])
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			if idle%tendEvery == 0 && l.over(t) {
+				return nil
+			}
+			continue
+		}
+		idle = 0
+		for ; n > 0; n = l.in.reader.Peek(l.batch[:]) {
+			l.take(t, l.batch[:n])
+			if err := l.in.reader.Release(n); err != nil {
+				return err
+			}
+		}
+		if err := l.in.reader.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+func (l *udpSink) take(t *turn, batch []ring.Record) {
+	out := l.copied[:l.size]
+	for _, r := range batch {
+		p := r.Payload()
+		if len(p) != l.size {
+			t.bad++
+			continue
+		}
+		number := binary.LittleEndian.Uint64(p)
+		if uint64(r.Seq32()) != number&math.MaxUint32 {
+			t.bad++
+		}
+		if number == l.want {
+			l.want++
+		} else {
+			l.other(t, number)
+		}
+		move(out, p)
+	}
+	l.took(t, len(batch))
+}
+
+func (l *udpSink) close() error { return l.in.close() }
