@@ -112,7 +112,6 @@ func (b *bed) publish(n, size int) {
 
 // step runs both ends once and polls the mirrors.
 func (b *bed) step() {
-	b.t.Helper()
 	_, err := b.send.Do()
 	must(b.t, err)
 	_, err = b.recv.Do()
@@ -176,8 +175,8 @@ func mustRing(t testing.TB, o ring.Options) *ring.Ring {
 }
 
 func must(t testing.TB, err error) {
-	t.Helper()
 	if err != nil {
+		t.Helper()
 		t.Fatal(err)
 	}
 }

@@ -26,7 +26,7 @@ func TestTwoLinesLoseTheProductOfTheirLosses(t *testing.T) {
 	total := scaled(40000)
 	for i := 0; i < total; i += 20 {
 		b.publish(20, 64)
-		for b.step(); len(b.recv.all) > 0 && b.pub.Seq()-b.recv.all[0].top > 300; { // the relays' sockets are small
+		for b.step(); len(b.recv.all) > 0 && b.pub.Seq()-b.recv.all[0].next > 300; { // the relays' sockets are small
 			b.step()
 		}
 	}

@@ -12,7 +12,6 @@ import (
 // everything before it was. Both bounds, bytes and pieces, are fixed when the receiver opens.
 type stash struct {
 	slab   []byte
-	head   int // where the oldest piece not given back lies
 	tail   int // where the next will
 	used   int
 	pieces []piece // by first, then offset
@@ -42,9 +41,6 @@ func newStash(bytes, pieces int) *stash {
 }
 
 func (s *stash) empty() bool { return len(s.pieces) == 0 }
-
-// free is how many bytes fit at least, in one piece.
-func (s *stash) free() int { return (len(s.slab) - s.used) / 2 }
 
 // add copies b. It reports held when the stash has it already, and full when there is no room.
 func (s *stash) add(p piece, b []byte) (held, full bool) {
