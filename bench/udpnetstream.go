@@ -11,7 +11,7 @@ import (
 
 const (
 	netRound  = 32      // messages between two looks at clock and board
-	netWindow = 256     // messages on their way: what a socket's buffer holds unless the system is told otherwise
+	netWindow = 128     // messages on their way: what a socket's buffer holds with room to spare unless the system is told otherwise
 	netSlab   = 1 << 16 // no datagram is larger
 )
 

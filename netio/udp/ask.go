@@ -85,7 +85,11 @@ func (r *Receiver) giveUp(s *stream, now time.Duration) {
 func (r *Receiver) allPast(s *stream, end uint64, now time.Duration) bool {
 	for i := range r.lines {
 		p := &s.paths[i]
-		if p.heard && now-p.at <= r.options.Liveness && p.top < end {
+		at := p.at
+		if !p.heard { // it may be about to be
+			at = s.metAt
+		}
+		if now-at <= r.options.Liveness && p.top < end {
 			return false
 		}
 	}
