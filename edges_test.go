@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"encoding/binary"
 	"context"
 	"errors"
 	"os"
@@ -75,9 +76,15 @@ func TestLossBeforeTheFirstLookIsCounted(t *testing.T) {
 	const total = 20000
 	c := transport.Config{Dir: t.TempDir(), Channels: map[string]transport.Channel{"trades": {Capacity: 1 << 16}}}
 	s := subscriber(t, open(t, c), "trades")
-	send(t, publisher(t, open(t, c), "trades"), 0, total)
-	frames, last := uint64(0), uint64(0)
-	for end := time.Now().Add(10 * time.Second); last < total; {
+	frames, last, sent := uint64(0), uint64(0), 0
+	for p, end := publisher(t, open(t, c), "trades"), time.Now().Add(10*time.Second); last < total; {
+		for err := error(nil); sent < total && err == nil; sent++ {
+			if err = p.Send(binary.LittleEndian.AppendUint64(nil, uint64(sent))); errors.Is(err, ring.ErrFull) {
+				break // the subscriber has found the ring meanwhile
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
 		if _, err := s.Poll(100, func(f seal.Frame) { frames++; last = f.Seq }); err != nil || time.Now().After(end) {
 			t.Fatal(frames, err, s.Err())
 		}

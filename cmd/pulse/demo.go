@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ func newDemo() *cobra.Command {
 		o     demo.RunOptions
 		pace  paceFlags
 		lines demoOutput
+		net   netFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "demo",
@@ -30,6 +32,9 @@ func newDemo() *cobra.Command {
 		PreRunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if o.Pace, err = pace.chosen(cmd); err == nil && o.For < 0 {
 				err = errors.New("--for is not negative")
+			}
+			if err == nil {
+				o.UDP, err = net.chosen()
 			}
 			if err != nil {
 				return exit(exitUsage, err)
@@ -43,9 +48,41 @@ func newDemo() *cobra.Command {
 	pace.add(cmd)
 	f.Uint64Var(&o.Seed, "seed", 0, "the trade of the capture to begin with")
 	f.StringVar(&o.Dir, "dir", "", "where the rings live, kept (default: /dev/shm/pulse-demo-PID, removed at the end)")
+	net.add(cmd)
 	f.StringVar(&lines.out, "out", "report", "directory of the report's files; empty writes none")
 	f.BoolVar(&lines.json, "json", false, "print one JSON object and nothing else on standard output")
 	return cmd
+}
+
+// netFlags say what lies between feed and strategy.
+type netFlags struct {
+	udp, sealed bool
+	loss        string
+}
+
+func (f *netFlags) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.udp, "udp", false, "trades travel by UDP between two network namespaces, or over loopback where these cannot be made")
+	cmd.Flags().StringVar(&f.loss, "udp-loss", "", "with --udp: how many of the datagrams are lost each way, 5% for instance")
+	cmd.Flags().BoolVar(&f.sealed, "sealed", false, "with --udp: seal what travels with a secret drawn for this run")
+}
+
+func (f *netFlags) chosen() (*demo.UDPOptions, error) {
+	if !f.udp {
+		if f.loss != "" || f.sealed {
+			return nil, errors.New("--udp-loss and --sealed need --udp")
+		}
+		return nil, nil
+	}
+	o := &demo.UDPOptions{Sealed: f.sealed}
+	if f.loss == "" {
+		return o, nil
+	}
+	loss, err := strconv.ParseFloat(strings.TrimSuffix(f.loss, "%"), 64)
+	if err != nil || !(loss >= 0 && loss <= 99) {
+		return nil, fmt.Errorf("--udp-loss %q is not 0%% to 99%%", f.loss)
+	}
+	o.Loss = loss
+	return o, nil
 }
 
 // demoOutput is how a demo's report leaves.

@@ -42,17 +42,22 @@ func newFeed() *cobra.Command {
 		flags stageFlags
 		pace  paceFlags
 		feed  demo.FeedOptions
+		far   farFlags
 	)
 	cmd := stageCommand(demo.FeedName, "Publish captured trades as protocol_v2 messages into a named ring",
 		"Publish captured trades as protocol_v2 messages into a named ring. It waits for the first strategy, and whenever the\n"+
 			"ring is full; it drops nothing. The 300 trades start over at their end, with fresh sequence numbers.",
-		&flags, func(ctx context.Context) (demo.Progress, error) {
+		&flags, func(ctx context.Context) (p demo.Progress, err error) {
 			feed.Options = flags.Options
+			if feed.To, err = far.chosen(); err != nil {
+				return p, err
+			}
 			return demo.Feed(ctx, feed)
 		})
 	pace.add(cmd)
 	cmd.Flags().Uint64Var(&feed.Seed, "seed", 0, "the trade to begin with")
 	cmd.Flags().Uint64Var(&feed.Count, "count", 0, "messages to send; 0 is no end")
+	far.add(cmd, "udp-to", "HOST:PORT of a strategy on another machine, to send to it instead")
 	inner := cmd.PreRunE
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) (err error) {
 		if feed.Pace, err = pace.chosen(cmd); err != nil {

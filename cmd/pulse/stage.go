@@ -75,7 +75,10 @@ func teller(w io.Writer) func(demo.Progress) {
 
 // stageEnd chooses the exit code. An attached process leaves the judgement to whoever started it.
 func stageEnd(p demo.Progress, err error, attached bool) error {
+	var coded *exitError
 	switch {
+	case errors.As(err, &coded):
+		return coded
 	case errors.Is(err, demo.ErrPace), errors.Is(err, transport.ErrConfig):
 		return exit(exitUsage, err)
 	case err != nil:

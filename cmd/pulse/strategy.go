@@ -10,8 +10,19 @@ import (
 
 // newStrategy answers trades with signals.
 func newStrategy() *cobra.Command {
-	var flags stageFlags
-	return stageCommand(demo.StrategyName, "Answer every trade with a signal of rolling statistics",
+	var (
+		flags stageFlags
+		far   farFlags
+	)
+	cmd := stageCommand(demo.StrategyName, "Answer every trade with a signal of rolling statistics",
 		"Answer every trade with a signal that carries its product's rolling mean, deviation, VWAP and momentum.",
-		&flags, func(ctx context.Context) (demo.Progress, error) { return demo.Strategy(ctx, flags.Options) })
+		&flags, func(ctx context.Context) (p demo.Progress, err error) {
+			o := demo.StrategyOptions{Options: flags.Options}
+			if o.Listen, err = far.chosen(); err != nil {
+				return p, err
+			}
+			return demo.Strategy(ctx, o)
+		})
+	far.add(cmd, "udp-listen", "HOST:PORT where trades from a feed on another machine arrive")
+	return cmd
 }

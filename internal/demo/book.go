@@ -19,6 +19,7 @@ import (
 //	  64  output row: source · first · next · epoch
 //	 128  waits u64 · waited u64 (ns)
 //	 144  own u64: 1 in a directory that is a demo's own, see dir.go
+//	 256  of the network: datagrams u64 · again u64 · naks u64 · lost u64 · 32 × dropped u64, by udp.Reason
 //	4096  accounts, each: gaps, repeated, reordered, corrupt u64 · lost u64 · at 64 rows of 32 bytes · at 4096 the histogram
 //
 // A row: source u64 · first seq u64 · next seq u64 · epoch u64. A row with next 0 is free.
@@ -33,6 +34,9 @@ const (
 	bookWaits  = 128
 	bookWaited = 136
 	bookOwn    = 144
+
+	bookNet     = 256
+	bookDropped = bookNet + 4*8
 
 	accountBase = 4096
 	accountRows = 64

@@ -34,6 +34,7 @@ type Report struct {
 	EndToEnd  Hop            `json:"end_to_end"`          // trades whose signals arrived
 	Lateness  *bench.Latency `json:"feed_late,omitempty"` // how long after its instant a trade was sent; part of the first hop
 	Processes []Process      `json:"processes"`
+	UDP       *UDP           `json:"udp,omitempty"` // of a demo over UDP
 	Verified  bool           `json:"verified"`
 	Faults    []string       `json:"faults,omitempty"`
 	Pace      string         `json:"pace"`

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -20,6 +22,7 @@ type RunOptions struct {
 	For     time.Duration // from the first message; 0 is until ctx ends
 	Pace    Pace
 	Seed    uint64
+	UDP     *UDPOptions                      // feed and strategy share no directory, their trades travel; nil: they share Dir
 	Program string                           // the program that has the verbs feed, strategy and sink
 	Notice  func(format string, args ...any) // a line for people: processes started and lost
 	Live    func(*Report)                    // called once a second with how it stands; nil: nobody
@@ -34,6 +37,8 @@ const endWithin = drainFor + time.Second
 // run is a demo under way.
 type run struct {
 	RunOptions
+	network  *network // nil: none
+	secret   string   // a path; empty: nothing is sealed
 	report   *Report
 	began    time.Time
 	children []*child // feed, strategy, sink
@@ -63,24 +68,43 @@ func Run(ctx context.Context, o RunOptions) (rep *Report, err error) {
 	}
 	defer func() { err = errors.Join(err, release()) }()
 	r := &run{RunOptions: o}
+	defer func() { err = errors.Join(err, r.close()) }()
 	if err := r.open(); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, r.close()) }()
 	return r.run(ctx)
 }
 
-// open maps the three books and notes what they hold from earlier runs.
-func (r *run) open() error {
-	for _, name := range names {
-		b, err := openBook(r.Dir, name)
+// dir is where a process works.
+func (r *run) dir(name string) string {
+	switch {
+	case r.UDP == nil:
+		return r.Dir
+	case name == FeedName:
+		return filepath.Join(r.Dir, FeedName)
+	}
+	return filepath.Join(r.Dir, StrategyName)
+}
+
+// open makes the network, if there shall be one, maps the three books and notes what they hold from earlier runs.
+func (r *run) open() (err error) {
+	if r.UDP != nil {
+		if r.network, err = openNetwork(&r.RunOptions); err == nil && r.UDP.Sealed {
+			r.secret, err = drawSecret(r.Dir)
+		}
 		if err != nil {
-			return errors.Join(err, r.close())
+			return err
+		}
+	}
+	for _, name := range names {
+		b, err := openBook(r.dir(name), name)
+		if err != nil {
+			return err
 		}
 		r.books = append(r.books, b)
 		r.base = append(r.base, b.read())
 		if err := b.yield(); err != nil {
-			return errors.Join(err, r.close())
+			return err
 		}
 	}
 	r.last = r.base
@@ -92,18 +116,28 @@ func (r *run) close() error {
 	for _, b := range r.books {
 		faults = append(faults, b.close())
 	}
-	r.books = nil
+	if r.secret != "" {
+		faults = append(faults, os.Remove(r.secret))
+	}
+	if r.network != nil {
+		faults = append(faults, r.network.close())
+	}
 	return errors.Join(faults...)
 }
 
 func (r *run) run(ctx context.Context) (*Report, error) {
 	r.report = newReport(r.RunOptions)
-	for _, args := range [][]string{
-		append(r.pace(), "--seed", strconv.FormatUint(r.Seed, 10)), {}, {},
-	} {
-		name := names[len(r.children)]
-		args = append([]string{name, "--attached", "--dir", r.Dir}, args...)
-		r.children = append(r.children, launch(name, func() *exec.Cmd { return exec.Command(r.Program, args...) }, r.Notice))
+	if r.network != nil {
+		r.report.UDP = &UDP{Network: r.network.kind, Sealed: r.UDP.Sealed, Loss: r.UDP.Loss}
+	}
+	for _, name := range names {
+		args := append([]string{name, "--attached", "--dir", r.dir(name)}, r.args(name)...)
+		r.children = append(r.children, launch(name, func() *exec.Cmd {
+			if r.network != nil {
+				return r.network.command(name, r.Program, args...)
+			}
+			return exec.Command(r.Program, args...)
+		}, r.Notice))
 	}
 	err := r.watch(ctx)
 	for _, c := range r.children { // the feed first: what it sent drains through the others
@@ -122,7 +156,24 @@ func (r *run) run(ctx context.Context) (*Report, error) {
 	return r.report, nil
 }
 
-// pace is what the feed is told.
+// args are what one of the three is told beside where it works.
+func (r *run) args(name string) (args []string) {
+	if name == FeedName {
+		args = append(r.pace(), "--seed", strconv.FormatUint(r.Seed, 10))
+	}
+	if r.network == nil || name == SinkName {
+		return args
+	}
+	if r.secret != "" {
+		args = append(args, "--secret", r.secret)
+	}
+	if name == FeedName {
+		return append(args, "--udp-to", r.network.to.String())
+	}
+	return append(args, "--udp-listen", r.network.listen.String())
+}
+
+// pace is how the feed is told its pace.
 func (r *run) pace() []string {
 	if r.Pace.Speed > 0 {
 		return []string{"--pace", "x" + strconv.FormatFloat(r.Pace.Speed, 'g', -1, 64)}
@@ -211,6 +262,9 @@ func (r *run) account() {
 	rep.Hops[0].Latency, rep.Hops[1].Latency = bench.LatencyOf(rep.total[0]), bench.LatencyOf(rep.total[1])
 	rep.EndToEnd.Latency, rep.Lateness = bench.LatencyOf(rep.total[2]), bench.LatencyOf(rep.total[3])
 	rep.sum()
+	if rep.UDP != nil {
+		rep.UDP.account(feed.net.since(&r.base[0].net), strategy.net.since(&r.base[1].net))
+	}
 	rep.Processes = rep.Processes[:0]
 	for i, c := range r.children {
 		pid, restarts := c.facts()

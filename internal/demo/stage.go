@@ -27,7 +27,7 @@ const (
 	ringCapacity = 8 << 20
 
 	// How soon a loop looks again whom nobody wakes: a strategy that waits for room, a feed that waits for the next
-	// instant. The kernel adds some 50 µs (timer slack, prctl(2)).
+	// instant, either with a socket. The kernel adds some 50 µs (timer slack, prctl(2)).
 	strategyNap = time.Millisecond
 	feedNap     = 50 * time.Microsecond
 
@@ -51,6 +51,13 @@ type FeedOptions struct {
 	Pace  Pace
 	Seed  uint64 // which trade of the capture message 1 carries
 	Count uint64 // messages to send; 0 is no end
+	To    Far    // where the trades are sent; zero: to who shares Dir
+}
+
+// StrategyOptions are a strategy's.
+type StrategyOptions struct {
+	Options
+	Listen Far // where trades arrive; zero: from who shares Dir
 }
 
 // Progress is how far a process came in this life.
@@ -193,7 +200,7 @@ func (s *stage) finish(err error) (Progress, error) {
 	return p, errors.Join(err, s.close())
 }
 
-// Feed publishes trades until ctx ends or Count are sent.
+// Feed publishes trades until ctx ends or Count are sent, and, where they travel, until all are confirmed.
 func Feed(ctx context.Context, o FeedOptions) (Progress, error) {
 	if err := o.Pace.check(); err != nil {
 		return Progress{}, err
@@ -205,7 +212,14 @@ func Feed(ctx context.Context, o FeedOptions) (Progress, error) {
 	return s.finish(s.remedy(s.feed(ctx, o)))
 }
 
-func (s *stage) feed(ctx context.Context, o FeedOptions) error {
+func (s *stage) feed(ctx context.Context, o FeedOptions) (err error) {
+	var out *sending
+	if o.To.Addr.IsValid() {
+		if out, err = s.sends(o.To); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, out.close()) }()
+	}
 	pub, err := s.node.Publisher(TradesChannel)
 	if err != nil {
 		return err
@@ -214,22 +228,26 @@ func (s *stage) feed(ctx context.Context, o FeedOptions) error {
 	if err != nil {
 		return err
 	}
-	return s.run(ctx, f, numa.Idle{Nap: feedNap}, nil, nil)
+	if out == nil {
+		return s.run(ctx, f, numa.Idle{Nap: feedNap}, nil, nil)
+	}
+	out.feed = f
+	return s.run(ctx, out, numa.Idle{Nap: feedNap}, nil, out.drain)
 }
 
 // Strategy answers trades with signals until ctx ends, and then answers what is there.
-func Strategy(ctx context.Context, o Options) (Progress, error) {
-	s, err := openStage(ctx, o, map[string]transport.Channel{
-		TradesChannel:  {Durable: o.Name, From: ring.Oldest},
+func Strategy(ctx context.Context, o StrategyOptions) (Progress, error) {
+	s, err := openStage(ctx, o.Options, map[string]transport.Channel{
+		TradesChannel:  {Capacity: ringCapacity, Durable: o.Name, From: ring.Oldest},
 		SignalsChannel: {Capacity: ringCapacity},
 	})
 	if err != nil {
 		return Progress{}, err
 	}
-	return s.finish(s.remedy(s.strategy(ctx)))
+	return s.finish(s.remedy(s.strategy(ctx, o.Listen)))
 }
 
-func (s *stage) strategy(ctx context.Context) error {
+func (s *stage) strategy(ctx context.Context, at Far) (err error) {
 	sub, err := s.node.Subscriber(TradesChannel)
 	if err != nil {
 		return err
@@ -242,7 +260,15 @@ func (s *stage) strategy(ctx context.Context) error {
 	if err := s.recover(ctx, w); err != nil {
 		return err
 	}
-	return s.run(ctx, w, numa.Idle{Nap: strategyNap}, sub, w.drain)
+	if !at.Addr.IsValid() {
+		return s.run(ctx, w, numa.Idle{Nap: strategyNap}, sub, w.drain)
+	}
+	in, err := s.receives(at, w)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.close()) }()
+	return s.run(ctx, in, numa.Idle{Nap: feedNap}, sub, w.drain)
 }
 
 // recover lets w read back what it said last in a former life, through a node that is there for nothing else.

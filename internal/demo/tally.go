@@ -27,6 +27,7 @@ type page struct {
 	lives, pid    uint64
 	waits, waited uint64
 	output        place
+	net           netCounts
 	accounts      [accounts]tally
 }
 
@@ -35,7 +36,7 @@ func (r row) read() place { return place{r.source(), r.Load64(rowFirst), r.next(
 // read copies the book. Its process may be writing: counts of one message may be half in.
 func (b *book) read() page {
 	p := page{lives: b.Load64(bookLives), pid: b.Load64(bookPID), waits: b.Load64(bookWaits), waited: b.Load64(bookWaited),
-		output: row{b.At(bookOutput)}.read()}
+		output: row{b.At(bookOutput)}.read(), net: b.network()}
 	for i := range p.accounts {
 		a := b.account(i)
 		t := &p.accounts[i]

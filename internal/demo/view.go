@@ -35,15 +35,17 @@ func (r *Report) facts() [][2]string {
 	for _, p := range r.Processes {
 		processes = append(processes, p.String())
 	}
-	return [][2]string{
-		{"verdict", r.verdict()},
-		{"processes", strings.Join(processes, "; ")},
+	facts := [][2]string{{"verdict", r.verdict()}, {"processes", strings.Join(processes, "; ")}}
+	if r.UDP != nil {
+		facts = append(facts, [2]string{"UDP", r.UDP.String()})
+	}
+	return append(facts, [][2]string{
 		{"pace", r.Pace},
 		{"seed", strconv.FormatUint(r.Seed, 10)},
 		{"machine", fmt.Sprintf("%s, %d × %s, %s %s, %s", r.Host.Name, r.Host.Processors, r.Host.CPU, r.Host.OS, r.Host.Kernel, r.Host.Go)},
 		{"commit", r.Commit},
 		{"run", fmt.Sprintf("%.1f s from %s", r.Seconds, r.Started.UTC().Format("2006-01-02 15:04:05 MST"))},
-	}
+	}...)
 }
 
 // String says what became of a process.
@@ -121,6 +123,9 @@ func (r *Report) Lines() (lines []string) {
 			line += fmt.Sprintf("  %s  p50 %s  p99 %s  max %s", bars(last), c[0], c[2], c[5])
 		}
 		lines = append(lines, line)
+	}
+	if r.UDP != nil {
+		lines = append(lines, fmt.Sprintf("%5.0f s  UDP: %s", r.Seconds, r.UDP))
 	}
 	return lines
 }

@@ -65,11 +65,15 @@ func bombs(size int) map[string][]byte {
 // allocated is how many bytes f allocates the second time it runs.
 func allocated(f func()) uint64 {
 	f()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
+	least := ^uint64(0)
+	for range 5 { // the collector and other goroutines allocate, too, now and then
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f()
+		runtime.ReadMemStats(&after)
+		least = min(least, after.TotalAlloc-before.TotalAlloc)
+	}
+	return least
 }
 
 func TestZstdBombsAreRefusedWithoutAllocating(t *testing.T) {
