@@ -27,7 +27,7 @@ const (
 	ringCapacity = 8 << 20
 
 	// How soon a loop looks again whom nobody wakes: a strategy that waits for room, a feed that waits for the next
-	// instant, either with a socket. The kernel adds some 50 µs (timer slack, prctl(2)).
+	// instant. The kernel adds some 50 µs (timer slack, prctl(2)).
 	strategyNap = time.Millisecond
 	feedNap     = 50 * time.Microsecond
 
@@ -37,6 +37,10 @@ const (
 	lookEvery = 100 * time.Millisecond
 	tellEvery = time.Second
 )
+
+// socketIdle is for loops with a socket, which nobody wakes. At the default rate they would never come to the end of their spins,
+// and where the three processes have two cores the sink would wait for one.
+var socketIdle = numa.Idle{Spins: -1, Yields: -1, Nap: feedNap}
 
 // Options say where a process works, as whom, and who is told how it goes.
 type Options struct {
@@ -232,7 +236,7 @@ func (s *stage) feed(ctx context.Context, o FeedOptions) (err error) {
 		return s.run(ctx, f, numa.Idle{Nap: feedNap}, nil, nil)
 	}
 	out.feed = f
-	return s.run(ctx, out, numa.Idle{Nap: feedNap}, nil, out.drain)
+	return s.run(ctx, out, socketIdle, nil, out.drain)
 }
 
 // Strategy answers trades with signals until ctx ends, and then answers what is there.
@@ -268,7 +272,7 @@ func (s *stage) strategy(ctx context.Context, at Far) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, in.close()) }()
-	return s.run(ctx, in, numa.Idle{Nap: feedNap}, sub, w.drain)
+	return s.run(ctx, in, socketIdle, sub, w.drain)
 }
 
 // recover lets w read back what it said last in a former life, through a node that is there for nothing else.
