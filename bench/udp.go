@@ -112,6 +112,7 @@ type inlet struct {
 	receiver *udp.Receiver
 	reader   *ring.Reader // nil until the first message
 	err      error        // why there is no reader
+	more     bool         // the last batch was full: there may be more in the mirror
 }
 
 func openInlet(s laneSpec, at site, capacity int) (*inlet, error) {
@@ -129,13 +130,15 @@ func (i *inlet) local() netip.AddrPort { return i.receiver.Local(0) }
 
 // poll receives what there is, and lends the first messages of it.
 func (i *inlet) poll(batch []ring.Record) (int, error) {
-	if n, err := i.receiver.Do(); n == 0 || err != nil {
+	if n, err := i.receiver.Do(); err != nil || n == 0 && !i.more {
 		return 0, err
 	}
 	if i.reader == nil {
 		return 0, i.err
 	}
-	return i.reader.Peek(batch), nil
+	n := i.reader.Peek(batch)
+	i.more = n == len(batch)
+	return n, nil
 }
 
 func (i *inlet) close() (err error) {
