@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/alphapulse/transport/internal/netlab"
+	"github.com/alphapulse/transport/ring"
 )
 
 // udpResult is what the demo's JSON object says of the network.
@@ -181,6 +182,56 @@ func TestStagesRunByHandOverUDPInAnyOrder(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The feed is killed before anybody listens. Its successor carries what it left.
+func TestWhatAKilledFeedSaidStillTravels(t *testing.T) {
+	dir, at := t.TempDir(), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	here, there := filepath.Join(dir, "here"), filepath.Join(dir, "there")
+	path := filepath.Join(here, "trades", "feed.0.ring")
+	first := start(t, "feed", "--dir", here, "--udp-to", at)
+	flowing(t, path)
+	first.signal(os.Kill)
+	first.end()
+	strategy := start(t, "strategy", "--dir", there, "--udp-listen", at)
+	working(t, there, "strategy")
+	sink := start(t, "sink", "--dir", there)
+	if second := start(t, "feed", "--dir", here, "--udp-to", at, "--count", "10"); second.end() != 0 {
+		t.Fatal(second.words())
+	}
+	r, err := ring.Attach(path, ring.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	reader, err := r.Reader(ring.ReaderOptions{Mode: ring.Lossy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	want := fmt.Sprintf("delivered %d  gaps 0  repeated 0", reader.Seq()-1)
+	for _, s := range []*pulse{strategy, sink} {
+		s.signal(os.Interrupt)
+		if code := s.end(); code != 0 || !strings.Contains(s.out.String(), want) {
+			t.Errorf("exit code %d, %q, want %q\n%s", code, s.out.String(), want, s.words())
+		}
+	}
+}
+
+// Trades that cannot be written into a mirror are no small matter: the strategy says so and ends.
+func TestStrategyEndsWhenItsMirrorIsAnothers(t *testing.T) {
+	dir := t.TempDir()
+	here, there := filepath.Join(dir, "here"), filepath.Join(dir, "there")
+	to := []string{fmt.Sprintf("127.0.0.1:%d", freePort(t)), fmt.Sprintf("127.0.0.1:%d", freePort(t))}
+	start(t, "strategy", "--dir", there, "--udp-listen", to[0])
+	if feed := start(t, "feed", "--dir", here, "--udp-to", to[0], "--count", "10"); feed.end() != 0 {
+		t.Fatal(feed.words())
+	}
+	other := start(t, "strategy", "--dir", there, "--name", "other", "--udp-listen", to[1])
+	start(t, "feed", "--dir", here, "--udp-to", to[1], "--count", "10")
+	if code := other.end(); code != exitRuntime || !strings.Contains(other.words(), "owned by a living process") {
+		t.Errorf("exit code %d\n%s", code, other.words())
 	}
 }
 

@@ -7,11 +7,14 @@
 // reads the signal in place and knows of both ways: how long each took, and that nothing is missing, came twice, came out
 // of order or was changed.
 //
+// Feed and strategy may also share no directory: the feed then carries its ring by UDP, and the strategy reads the mirror that it
+// keeps of it. Run lays a network between them, two namespaces or loopback.
+//
 // Each process keeps its counts and histograms in a book, a mapped file beside the rings that outlives it. Run starts the
 // three as processes of their own, watches the books, restarts who was killed, and reports.
 //
 // # Limits
 //
-// One host, Linux. A book follows 126 publishers' rings. While a consumer is dead its sender goes on for three quarters of
+// Run: one host, Linux. A book follows 126 publishers' rings. While a consumer is dead its sender goes on for three quarters of
 // the ring, some three seconds at the default rate, and then waits for the successor.
 package demo

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/alphapulse/transport"
 	"github.com/alphapulse/transport/netio/udp"
 	"github.com/alphapulse/transport/seal"
 )
@@ -240,12 +239,10 @@ func (u *UDP) account(feed, strategy netCounts) {
 
 // String is a line for people.
 func (u *UDP) String() string {
-	s := fmt.Sprintf("%s, %d datagrams, %d arrived, %d frames asked for in ranges, %d sent again, %d lost", u.Network, u.Datagrams, u.Arrived,
+	s := fmt.Sprintf("%s, %d datagrams, %d arrived; %d ranges asked for, %d frames sent again, %d lost", u.Network, u.Datagrams, u.Arrived,
 		u.Naks, u.Again, u.Lost)
 	if u.Sealed {
 		s = "sealed, " + s
 	}
 	return s
 }
-
-var _ transport.Carrier = (*udp.Sender)(nil)
