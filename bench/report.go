@@ -43,6 +43,7 @@ type Report struct {
 	Quantiles map[string]float64 `json:"ratio_quantiles"` // what lo and hi of a ratio are
 	Stall     map[string]Figures `json:"stall"`           // gaps between readings of the clock, per processor, in quiet slices
 	GC        GC                 `json:"gc"`
+	Notes     []string           `json:"notes,omitempty"` // what could not be measured, and why
 	Started   time.Time          `json:"started"`
 	Seconds   float64            `json:"seconds"`
 

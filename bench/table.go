@@ -32,6 +32,9 @@ func (r *Report) WriteTable(w io.Writer) error {
 		return fmt.Errorf("bench: table: %w", err)
 	}
 	fmt.Fprintf(&b, "\ngc: %d cycles, %d pauses, longest %s\n", r.GC.Cycles, r.GC.Pauses, duration(r.GC.MaxNS))
+	for _, n := range r.Notes {
+		fmt.Fprintf(&b, "%s\n", n)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -9,6 +9,7 @@ import (
 
 // The raw lanes of the ping-pong are the bare loop: one connected socket per side, one send and one receive system call per message
 // (and the receives that found nothing), the payload alone in the datagram. Nothing that spins around the kernel's UDP can be faster.
+// Sealed, a count goes before the payload and a tag behind it.
 
 const udpBuffer = 4 << 20 // bytes, as package udp asks for
 
@@ -22,20 +23,87 @@ func rawSocket(o sys.UDPOptions, at site) (u *sys.UDP, err error) {
 	return u, err
 }
 
+// rawEnd is what both sides have.
+type rawEnd struct {
+	socket *sys.UDP
+	room   *sys.RecvBatch
+	out    []byte // the datagram that goes out
+	head   int    // where its payload begins
+	size   int    // bytes of it
+	to, of *bareSeal
+}
+
+func newRawEnd(s laneSpec, way byte) (l rawEnd, err error) {
+	l.size = s.Size
+	l.out = make([]byte, s.Size)
+	if s.Secret != nil {
+		l.head = bareStamp
+		l.out = make([]byte, bareStamp+s.Size+bareTag)
+	}
+	if l.to, err = s.bareSeal(way); err == nil {
+		l.of, err = s.bareSeal(1 - way)
+	}
+	if err == nil {
+		l.room, err = sys.NewRecvBatch(1, 2*maxSize)
+	}
+	return l, err
+}
+
+// payload is where the payload that goes out lies.
+func (l *rawEnd) payload() []byte { return l.out[l.head:][:l.size] }
+
+// send sends it.
+func (l *rawEnd) send() error {
+	if l.to != nil {
+		l.to.seal(l.out, l.head)
+	}
+	if err := l.socket.SendOne(l.out); err != nil && !sys.Transient(err) {
+		return err
+	}
+	return nil
+}
+
+// poll receives what there is. A datagram that is none of the lane's has no payload.
+func (l *rawEnd) poll() (payload []byte, ok bool, err error) {
+	n, err := l.socket.RecvOne(l.room)
+	if err != nil && !sys.Transient(err) {
+		return nil, false, err
+	}
+	if n == 0 {
+		return nil, false, nil
+	}
+	d, _ := l.room.Message(0)
+	if len(d) != len(l.out) || l.of != nil && !l.of.open(d, l.head) {
+		return nil, true, nil
+	}
+	return d[l.head:][:l.size], true, nil
+}
+
+func (l *rawEnd) close() error {
+	err := l.room.Close()
+	if l.socket != nil {
+		err = errors.Join(err, l.socket.Close())
+	}
+	return err
+}
+
+// rawPing is the near side.
 type rawPing struct {
-	spec     laneSpec
-	mem      sys.Mem
-	socket   *sys.UDP
-	room     *sys.RecvBatch
-	msg, out []byte
-	seq      uint64
+	rawEnd
+	spec laneSpec
+	mem  sys.Mem
+	msg  []byte
+	seq  uint64
 }
 
 func newRawPing(s laneSpec, mem sys.Mem, seed uint64) (*rawPing, error) {
-	l := &rawPing{spec: s, mem: mem, msg: newPayload(seed, s.Size), out: make([]byte, s.Size)}
-	var err error
-	if l.socket, err = rawSocket(sys.UDPOptions{Bind: s.Net.Near.any()}, s.Net.Near); err != nil {
+	end, err := newRawEnd(s, 0)
+	if err != nil {
 		return nil, err
+	}
+	l := &rawPing{rawEnd: end, spec: s, mem: mem, msg: newPayload(seed, s.Size)}
+	if l.socket, err = rawSocket(sys.UDPOptions{Bind: s.Net.Near.any()}, s.Net.Near); err != nil {
+		return nil, errors.Join(err, l.room.Close())
 	}
 	tellPort(mem, udpNearPort, l.socket.Local())
 	return l, nil
@@ -51,39 +119,23 @@ func (l *rawPing) dial() error {
 	if err := l.socket.Close(); err != nil {
 		return err
 	}
-	if l.socket, err = rawSocket(sys.UDPOptions{Bind: here, Connect: to}, l.spec.Net.Near); err != nil {
-		return err
-	}
-	l.room, err = sys.NewRecvBatch(1, 2*maxSize)
+	l.socket, err = rawSocket(sys.UDPOptions{Bind: here, Connect: to}, l.spec.Net.Near)
 	return err
 }
 
 func (l *rawPing) run(s *slice) error {
 	for more := true; more; {
 		l.seq++
+		buf := l.payload()
 		t0 := s.clock.now()
-		move(l.out, l.msg)
-		binary.LittleEndian.PutUint64(l.out, l.seq)
-		if err := l.socket.SendOne(l.out); err != nil && !sys.Transient(err) {
+		move(buf, l.msg)
+		binary.LittleEndian.PutUint64(buf, l.seq)
+		if err := l.send(); err != nil {
 			return err
 		}
-		for idle := 1; ; idle++ {
-			n, err := l.socket.RecvOne(l.room)
-			if err != nil && !sys.Transient(err) {
-				return err
-			}
-			if n > 0 {
-				break
-			}
-			if idle%tendEvery == 0 {
-				if err := s.look(); err != nil {
-					return err
-				}
-			}
-		}
-		got, _ := l.room.Message(0)
-		if len(got) != len(l.msg) {
-			return ErrCorrupt
+		got, err := l.await(s)
+		if err != nil {
+			return err
 		}
 		number, last := binary.LittleEndian.Uint64(got), got[len(got)-1]
 		t1 := s.clock.now()
@@ -95,13 +147,30 @@ func (l *rawPing) run(s *slice) error {
 	return nil
 }
 
-func (l *rawPing) close() error { return closeRaw(l.socket, l.room) }
+// await waits for the answer.
+func (l *rawPing) await(s *slice) ([]byte, error) {
+	for idle := 1; ; idle++ {
+		got, ok, err := l.poll()
+		switch {
+		case err != nil:
+			return nil, err
+		case ok && got == nil:
+			return nil, ErrCorrupt
+		case ok:
+			return got, nil
+		}
+		if idle%tendEvery == 0 {
+			if err := s.look(); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
 
+// rawPong is the far side.
 type rawPong struct {
-	socket *sys.UDP
-	room   *sys.RecvBatch
-	out    []byte
-	seen   uint64
+	rawEnd
+	seen uint64
 }
 
 func newRawPong(s laneSpec, mem sys.Mem) (*rawPong, error) {
@@ -109,10 +178,11 @@ func newRawPong(s laneSpec, mem sys.Mem) (*rawPong, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &rawPong{out: make([]byte, s.Size)}
-	if l.room, err = sys.NewRecvBatch(1, 2*maxSize); err != nil {
+	end, err := newRawEnd(s, 1)
+	if err != nil {
 		return nil, err
 	}
+	l := &rawPong{rawEnd: end}
 	if l.socket, err = rawSocket(sys.UDPOptions{Bind: s.Net.Far.any(), Connect: to}, s.Net.Far); err != nil {
 		return nil, errors.Join(err, l.room.Close())
 	}
@@ -121,41 +191,29 @@ func newRawPong(s laneSpec, mem sys.Mem) (*rawPong, error) {
 }
 
 func (l *rawPong) serve(t *turn) error {
-	for {
-		for idle := 1; ; idle++ {
-			n, err := l.socket.RecvOne(l.room)
-			if err != nil && !sys.Transient(err) {
-				return err
-			}
-			if n > 0 {
-				break
-			}
+	for idle := 1; ; idle++ {
+		got, ok, err := l.poll()
+		switch {
+		case err != nil:
+			return err
+		case ok && got == nil:
+			t.bad++
+			continue
+		case !ok:
 			if idle%tendEvery == 0 && t.over() {
 				return nil
 			}
-		}
-		got, _ := l.room.Message(0)
-		if len(got) != len(l.out) {
-			t.bad++
 			continue
 		}
-		move(l.out, got)
-		if err := l.socket.SendOne(l.out); err != nil && !sys.Transient(err) {
+		number := binary.LittleEndian.Uint64(got)
+		move(l.payload(), got)
+		if err := l.send(); err != nil {
 			return err
 		}
-		if l.seen++; binary.LittleEndian.Uint64(got) != l.seen {
+		if l.seen++; number != l.seen {
 			t.bad++
 		}
 		t.messages++
+		idle = 0
 	}
-}
-
-func (l *rawPong) close() error { return closeRaw(l.socket, l.room) }
-
-func closeRaw(u *sys.UDP, b *sys.RecvBatch) error {
-	err := u.Close()
-	if b != nil {
-		err = errors.Join(err, b.Close())
-	}
-	return err
 }

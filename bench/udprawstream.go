@@ -1,13 +1,8 @@
 package bench
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
 	"encoding/binary"
 	"errors"
-	"fmt"
-
-	"golang.org/x/crypto/chacha20poly1305"
 
 	"github.com/alphapulse/transport/internal/sys"
 	"github.com/alphapulse/transport/netio/udp"
@@ -21,7 +16,6 @@ const (
 	rawPerCall  = 512     // datagrams in one system call at most
 	rawReceives = 8       // messages, each of many datagrams, in one
 	rawRoom     = 1 << 16 // bytes of one
-	rawStamp    = 8       // sealed: what counts nonces, at the head of the datagram
 )
 
 // shape is how a stream's messages lie in datagrams.
@@ -51,21 +45,6 @@ func shapeOf(s laneSpec) shape {
 // size is how large a datagram of n messages is that no others follow.
 func (h shape) size(n int) int { return h.head + n*h.record + h.tail }
 
-// aead is the suite that package udp seals with, nil when the lane is not sealed.
-func (s laneSpec) aead() (cipher.AEAD, error) {
-	if s.Secret == nil {
-		return nil, nil
-	}
-	if seal.BestSuite() == seal.ChaCha20Poly1305 {
-		return chacha20poly1305.New(s.Secret)
-	}
-	block, err := aes.NewCipher(s.Secret[:16])
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCM(block)
-}
-
 // rawSource is the near side.
 type rawSource struct {
 	flow
@@ -76,16 +55,14 @@ type rawSource struct {
 	slab     *sys.Mapping
 	segments int // datagrams in a message
 	msg      []byte
-	aead     cipher.AEAD
-	nonce    [12]byte
-	sealed   uint64
+	bare     *bareSeal
 }
 
 func newRawSource(s laneSpec, mem sys.Mem, seed uint64) (*rawSource, error) {
 	l := &rawSource{flow: newFlow(mem, s.Size), shape: shapeOf(s), spec: s, msg: newPayload(seed, s.Size)}
 	var err error
-	if l.aead, err = s.aead(); err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
+	if l.bare, err = s.bareSeal(0); err != nil {
+		return nil, err
 	}
 	if l.slab, err = sys.Arena(rawPerCall * l.full); err != nil {
 		return nil, err
@@ -148,12 +125,8 @@ func (l *rawSource) write(d []byte, next uint64, k int) {
 		p = p[n:]
 		next++
 	}
-	if l.aead != nil {
-		l.sealed++
-		binary.LittleEndian.PutUint64(d[:rawStamp], l.sealed)
-		copy(l.nonce[:], d[:rawStamp])
-		plain := d[l.head : len(d)-l.aead.Overhead()]
-		l.aead.Seal(plain[:0], l.nonce[:], plain, d[:l.head])
+	if l.bare != nil {
+		l.bare.seal(d, l.head)
 	}
 }
 
@@ -191,16 +164,15 @@ type rawSink struct {
 	socket *sys.UDP
 	room   *sys.RecvBatch
 	size   int
-	aead   cipher.AEAD
-	nonce  [12]byte
+	bare   *bareSeal
 	copied [maxSize]byte
 }
 
 func newRawSink(s laneSpec, mem sys.Mem) (*rawSink, error) {
 	l := &rawSink{ledger: newLedger(mem), shape: shapeOf(s), size: s.Size}
 	var err error
-	if l.aead, err = s.aead(); err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
+	if l.bare, err = s.bareSeal(0); err != nil {
+		return nil, err
 	}
 	if l.room, err = sys.NewRecvBatch(rawReceives, rawRoom); err != nil {
 		return nil, err
@@ -241,12 +213,9 @@ func (l *rawSink) serve(t *turn) error {
 // take reads a datagram and returns how many messages it held.
 func (l *rawSink) take(t *turn, d []byte) int {
 	k := min((len(d)-l.head-l.tail)/l.record, l.per)
-	if l.aead != nil {
-		copy(l.nonce[:], d[:rawStamp])
-		if _, err := l.aead.Open(d[l.head:l.head], l.nonce[:], d[l.head:], d[:l.head]); err != nil {
-			t.bad++
-			return 0
-		}
+	if l.bare != nil && !l.bare.open(d, l.head) {
+		t.bad++
+		return 0
 	}
 	p, out := d[l.head:], l.copied[:l.size]
 	for range k {
@@ -262,4 +231,4 @@ func (l *rawSink) take(t *turn, d []byte) int {
 	return k
 }
 
-func (l *rawSink) close() error { return closeRaw(l.socket, l.room) }
+func (l *rawSink) close() error { return errors.Join(l.socket.Close(), l.room.Close()) }

@@ -20,9 +20,11 @@ func (w UDPPingPong) Run(ctx context.Context) (*Report, error) {
 	lane := func(name, kind string) laneSpec {
 		return laneSpec{Name: name, Kind: kind, Pattern: patternPingPong, Size: s.Size}
 	}
-	return run(ctx, s, plan{
-		name: "udp/pingpong", subject: "udp", against: []string{"raw", "netudp"},
-		lanes: []laneSpec{lane("netudp", kindUDPNet), lane("raw", kindUDPRaw), lane("udp", kindUDP)},
+	return besideSockperf(ctx, s, func() (*Report, error) {
+		return run(ctx, s, plan{
+			name: "udp/pingpong", subject: "udp", against: []string{"raw", "netudp"},
+			lanes: []laneSpec{lane("netudp", kindUDPNet), lane("raw", kindUDPRaw), lane("udp", kindUDP)},
+		})
 	})
 }
 
@@ -73,9 +75,15 @@ func (w UDPSealed) Run(ctx context.Context) (*Report, error) {
 		return laneSpec{Name: name, Kind: kind, Pattern: patternStream, Size: sealedSize, Batch: batchSize, Secret: secret}
 	}
 	secret := newPayload(s.Seed, secretSize)
+	pong := func(name, kind string) laneSpec {
+		return laneSpec{Name: name, Kind: kind, Pattern: patternPingPong, Size: sealedSize, Secret: secret}
+	}
 	return run(ctx, s, plan{
 		name: "udp/sealed", subject: "sealed", against: []string{"raw"},
-		variants: map[string]variant{"plain": {"plain", []string{"raw", "raw-plain"}}},
-		lanes:    []laneSpec{lane("raw-plain", kindUDPRaw, nil), lane("plain", kindUDP, nil), lane("sealed", kindUDP, secret), lane("raw", kindUDPRaw, secret)},
+		variants: map[string]variant{"plain": {"plain", []string{"raw", "raw-plain"}}, "pingpong": {"pingpong", []string{"raw-pingpong"}}},
+		lanes: []laneSpec{
+			lane("raw-plain", kindUDPRaw, nil), lane("plain", kindUDP, nil), lane("sealed", kindUDP, secret), lane("raw", kindUDPRaw, secret),
+			pong("pingpong", kindUDP), pong("raw-pingpong", kindUDPRaw),
+		},
 	})
 }

@@ -50,7 +50,8 @@ var contract = map[string][]string{
 	},
 	"udp/sealed": {
 		"subject.per_sec", "subject.lost", "baselines.raw.per_sec", "ratio.raw.per_sec.median", "baselines.raw-plain.per_sec",
-		"variants.plain.subject.per_sec", "variants.plain.ratio.raw-plain.per_sec.median",
+		"variants.plain.subject.per_sec", "variants.plain.ratio.raw-plain.per_sec.median", "variants.pingpong.subject.p50_ns",
+		"variants.pingpong.ratio.raw-pingpong.p50.median",
 	},
 }
 

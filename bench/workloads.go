@@ -40,7 +40,8 @@ type UDPPingPong struct{ Setup Setup }
 type UDPThroughput struct{ Setup Setup }
 
 // UDPSealed streams sealed 256-byte messages one way. The baseline "raw" is a bare loop that seals and sends datagrams of the same size in
-// the same batches and opens them. Variants: "plain", not sealed, with the baseline "raw-plain".
+// the same batches and opens them. Variants: "plain", not sealed, with the baseline "raw-plain"; "pingpong", one sealed message there and
+// one back, with the baseline "raw-pingpong".
 type UDPSealed struct{ Setup Setup }
 
 const (
