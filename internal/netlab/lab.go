@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
 )
@@ -130,10 +132,32 @@ func Open(o Options) (*Lab, error) {
 		return nil, fmt.Errorf("netlab: %w", err)
 	}
 	l.ctx, l.end = context.WithCancel(context.Background())
-	if err := l.build(); err != nil {
+	err = l.build()
+	for i := 0; err == nil && i < len(o.Hosts); i++ {
+		err = l.running(o.Hosts[i])
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("netlab: %w", err), l.Close())
 	}
 	return l, nil
+}
+
+// running waits until a host's device carries packets: the kernel learns of its other end by and by, a second on a busy machine.
+func (l *Lab) running(host string) error {
+	return l.In(host, func() error {
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+			dev, err := net.InterfaceByName(Device)
+			if err != nil {
+				return err
+			}
+			if dev.Flags&net.FlagRunning != 0 {
+				return nil
+			}
+			if time.Now().After(end) {
+				return fmt.Errorf("%s of %s does not come up", Device, host)
+			}
+		}
+	})
 }
 
 // Addr is the host's IPv4 address, within 10.77.0.0/16. It is the zero Addr for a host that is not in the lab.

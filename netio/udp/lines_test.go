@@ -11,7 +11,7 @@ func TestTwoLinesLoseTheProductOfTheirLosses(t *testing.T) {
 	const loss = 0.05
 	viaA, _ := relay(t, 3, "loss=5%", "loss=0%")
 	viaB, _ := relay(t, 4, "loss=5%,delay=1ms", "loss=0%")
-	ro := ReceiverOptions{Apart: time.Second, Lines: []Listen{{Bind: anyPort()}, {Bind: anyPort()}}}
+	ro := ReceiverOptions{Apart: 5 * time.Second, Liveness: 10 * time.Second, Lines: []Listen{{Bind: anyPort()}, {Bind: anyPort()}}}
 	b := &bed{t: t}
 	b.source = mustRing(t, ringOptions)
 	var err error
