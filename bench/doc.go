@@ -13,5 +13,5 @@
 //
 // A workload keeps one spinning thread on each of two processors; on a machine with one processor the figures mean nothing.
 // Percentiles are per lane over all its measured slices, never averages of percentiles. p99.99 is given from a million samples up.
-// Latencies above 10 s are recorded as 10 s. More readers than far processors share the far thread.
+// Latencies above 10 s are recorded as 10 s. Workloads over UDP run on Linux only. More readers than far processors share the far thread.
 package bench

@@ -33,6 +33,32 @@ func ExampleThroughput_Run() {
 	// Output: true bench: bad setup: this workload and its baselines carry 64 bytes
 }
 
+// Over UDP both sides may also live in network namespaces of their own: Net is bench.NetVeth then.
+func ExampleUDPPingPong_Run() {
+	w := bench.UDPPingPong{Setup: bench.Setup{For: 50 * time.Millisecond, Slice: 2 * time.Millisecond, InProcess: true}}
+	r, err := w.Run(context.Background())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(r.Workload, r.Subject.P50 > 0, r.Ratio["raw"].P50.Median > 0, r.Ratio["netudp"].P50.Median > 0)
+	// Output: udp/pingpong true true true
+}
+
+func ExampleUDPThroughput_Run() {
+	w := bench.UDPThroughput{Setup: bench.Setup{Net: "pigeons"}}
+	_, err := w.Run(context.Background())
+	fmt.Println(errors.Is(err, bench.ErrSetup), err)
+	// Output: true bench: bad setup: network "pigeons": it is loopback or veth
+}
+
+func ExampleUDPSealed_Run() {
+	w := bench.UDPSealed{Setup: bench.Setup{Size: 100}}
+	_, err := w.Run(context.Background())
+	fmt.Println(errors.Is(err, bench.ErrSetup), err)
+	// Output: true bench: bad setup: this workload and its baselines carry 256 bytes
+}
+
 func ExampleNew() {
 	for _, name := range bench.Names() {
 		w, err := bench.New(name, bench.Setup{Rate: -1})

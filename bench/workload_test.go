@@ -192,7 +192,7 @@ func TestFailingFarSideIsAnErrorAndNotAHang(t *testing.T) {
 		{[]string{self, peerBabbles}, ErrPeer},
 		{[]string{self, peerMute}, ErrSilent},
 	} {
-		for _, name := range []string{"ring/pingpong", "ring/throughput", "ring/oneway"} {
+		for _, name := range []string{"ring/pingpong", "ring/throughput", "ring/oneway", "udp/pingpong", "udp/throughput", "udp/sealed"} {
 			t.Run(c.peer[1]+" "+name, func(t *testing.T) {
 				t.Parallel()
 				s := brief()
