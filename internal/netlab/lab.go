@@ -133,8 +133,8 @@ func Open(o Options) (*Lab, error) {
 	}
 	l.ctx, l.end = context.WithCancel(context.Background())
 	err = l.build()
-	for i := 0; err == nil && i < len(o.Hosts); i++ {
-		err = l.running(o.Hosts[i])
+	for i := 1; err == nil && i < len(o.Hosts); i++ {
+		err = l.reach(o.Hosts[0], o.Hosts[i])
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("netlab: %w", err), l.Close())
@@ -142,22 +142,33 @@ func Open(o Options) (*Lab, error) {
 	return l, nil
 }
 
-// running waits until a host's device carries packets: the kernel learns of its other end by and by, a second on a busy machine.
-func (l *Lab) running(host string) error {
-	return l.In(host, func() error {
-		for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-			dev, err := net.InterfaceByName(Device)
-			if err != nil {
-				return err
-			}
-			if dev.Flags&net.FlagRunning != 0 {
-				return nil
-			}
-			if time.Now().After(end) {
-				return fmt.Errorf("%s of %s does not come up", Device, host)
-			}
+// reach waits until a datagram gets from one host to another: the kernel learns by and by that both ends of a link are up, which
+// takes a second on a busy machine.
+func (l *Lab) reach(from, to string) error {
+	var socks [2]*net.UDPConn
+	for i, host := range []string{from, to} {
+		err := l.In(host, func() (err error) {
+			socks[i], err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(l.Addr(host), 0)))
+			return err
+		})
+		if err != nil {
+			return err
 		}
-	})
+		defer socks[i].Close()
+	}
+	target, buf := socks[1].LocalAddr().(*net.UDPAddr), make([]byte, 1)
+	for range 500 {
+		if _, err := socks[0].WriteToUDP([]byte{1}, target); err != nil {
+			return err
+		}
+		if err := socks[1].SetReadDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
+			return err
+		}
+		if _, _, err := socks[1].ReadFromUDP(buf); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s does not reach %s", from, to)
 }
 
 // Addr is the host's IPv4 address, within 10.77.0.0/16. It is the zero Addr for a host that is not in the lab.
