@@ -1,0 +1,199 @@
+package udp
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"github.com/alphapulse/transport/internal/netlab"
+	"github.com/alphapulse/transport/netio"
+	"github.com/alphapulse/transport/ring"
+)
+
+// labBed puts a sender into one namespace and a receiver into each of the others.
+type labBed struct {
+	*bed
+	lab   *netlab.Lab
+	recvs []*Receiver
+	beds  []*bed // one per receiver, for what it got
+}
+
+const labPort = 9100
+
+func newLab(t *testing.T, receivers int) *netlab.Lab {
+	t.Helper()
+	if err := netlab.Supported(); err != nil {
+		t.Skip(err)
+	}
+	hosts := []string{"tx"}
+	for i := range receivers {
+		hosts = append(hosts, fmt.Sprintf("rx%d", i))
+	}
+	l, err := netlab.New(hosts...)
+	must(t, err)
+	t.Cleanup(func() { must(t, l.Close()) })
+	return l
+}
+
+// newLabBed opens both ends. group, if set, is where the sender sends; else it sends to the only receiver.
+func newLabBed(t *testing.T, receivers int, group netip.Addr, so SenderOptions, ro ReceiverOptions) *labBed {
+	t.Helper()
+	b := &labBed{bed: &bed{t: t}, lab: newLab(t, receivers)}
+	b.source = mustRing(t, ring.Options{})
+	var err error
+	b.pub, err = b.source.Writer()
+	must(t, err)
+	for i := range receivers {
+		one := &bed{t: t, pub: b.pub}
+		b.beds = append(b.beds, one)
+		o := ro
+		o.Channel = "signals"
+		any := netip.IPv4Unspecified()
+		if group.Is6() {
+			any = netip.IPv6Unspecified()
+		}
+		o.Lines = []Listen{{Bind: netip.AddrPortFrom(any, labPort), Group: group, Interface: netlab.Device}}
+		if !group.IsValid() {
+			o.Lines[0].Interface = ""
+		}
+		o.Inbox = netio.InboxOptions{Opened: func(r *ring.Ring) {
+			reader, err := r.Reader(ring.ReaderOptions{From: ring.Oldest})
+			must(t, err)
+			one.mirrors = append(one.mirrors, reader)
+		}}
+		must(t, b.lab.In(fmt.Sprintf("rx%d", i), func() (err error) {
+			one.recv, err = NewReceiver(o)
+			return err
+		}))
+		t.Cleanup(func() {
+			for _, m := range one.mirrors {
+				must(t, m.Close())
+			}
+			must(t, one.recv.Close())
+		})
+	}
+	to := b.lab.Addr("rx0")
+	if group.IsValid() {
+		to = group
+	}
+	so.Channel, so.Lines = "signals", []Dial{{To: netip.AddrPortFrom(to, labPort)}}
+	if group.IsValid() {
+		so.Lines[0].Interface = netlab.Device
+	}
+	must(t, b.lab.In("tx", func() (err error) {
+		b.send, err = NewSender(so)
+		return err
+	}))
+	t.Cleanup(func() { must(t, b.send.Close()) })
+	must(t, b.send.Add(b.source))
+	b.recv = b.beds[0].recv
+	return b
+}
+
+// all runs the sender and these receivers until ok.
+func (b *labBed) all(what string, run []*bed, ok func() bool) {
+	b.t.Helper()
+	for tries := 0; !ok(); tries++ {
+		_, err := b.send.Do()
+		must(b.t, err)
+		for _, one := range run {
+			_, err := one.recv.Do()
+			must(b.t, err)
+			one.poll()
+		}
+		if tries > 3_000_000 {
+			b.t.Fatalf("%s did not come about: sender %+v, receiver %+v", what, b.send.Stats(), b.recv.Stats())
+		}
+	}
+}
+
+// publishAll publishes n messages in small steps, no further ahead of the slowest than the network's buffers take.
+func (b *labBed) publishAll(n int, run []*bed) {
+	b.t.Helper()
+	for range n / 20 {
+		b.publish(20, 64)
+		b.all("room", run, func() bool {
+			for _, one := range run {
+				if len(one.recv.all) > 0 && b.pub.Seq()-one.recv.all[0].next > 2000 {
+					return false
+				}
+			}
+			return b.send.Frames+2000 > b.pub.Seq()
+		})
+	}
+}
+
+func TestRepairedChannelDeliversAllBetweenNamespaces(t *testing.T) {
+	for _, loss := range []float64{0.1, 1, 10, 30} {
+		t.Run(fmt.Sprintf("loss %g%%", loss), func(t *testing.T) {
+			b := newLabBed(t, 1, netip.Addr{}, SenderOptions{Reliability: Repaired, Separate: true, Socket: Socket{NoOffload: true}},
+				ReceiverOptions{Reliability: Repaired, Socket: Socket{NoOffload: true}})
+			must(t, b.lab.Loss("rx0", loss))
+			must(t, b.lab.Loss("tx", loss))
+			total := scaled(100_000) / 20 * 20
+			b.publishAll(total, b.beds)
+			b.all("delivery", b.beds, func() bool { return len(b.beds[0].got) == total })
+			b.beds[0].verify(1, uint64(total), false)
+			b.all("confirmation", b.beds, b.send.Drained)
+			c, err := b.lab.Counters("rx0")
+			must(t, err)
+			s := b.recv.tally.Stats
+			t.Logf("%d of %d datagrams lost by the network; %d ranges asked for, %d frames sent again", c.Lost, b.send.tally.Datagrams, s.Naks, b.send.tally.Again)
+			if s.Lost != 0 || c.Lost == 0 && loss >= 1 {
+				t.Errorf("lost %d; the network lost %d", s.Lost, c.Lost)
+			}
+		})
+	}
+}
+
+func TestBestEffortCountsExactlyBetweenNamespaces(t *testing.T) {
+	for _, loss := range []float64{1, 10, 30} {
+		t.Run(fmt.Sprintf("loss %g%%", loss), func(t *testing.T) {
+			b := newLabBed(t, 1, netip.Addr{}, SenderOptions{}, ReceiverOptions{})
+			must(t, b.lab.Loss("rx0", loss))
+			total := scaled(100_000) / 20 * 20
+			b.publishAll(total, b.beds)
+			b.all("the end", b.beds, func() bool { return b.beds[0].settled(uint64(total)) })
+			got := b.beds[0].got
+			b.beds[0].verify(got[0].seq, uint64(total), true)
+			missing := uint64(total) - got[0].seq + 1 - uint64(len(got))
+			if s := b.recv.tally.Stats; s.Lost != missing || s.Dropped[Missing] != missing || missing == 0 {
+				t.Errorf("%d missing, receiver says %d", missing, s.Lost)
+			}
+		})
+	}
+}
+
+// TestMulticastRepairsEachReceiverAndDropsTheSilent sends to four receivers, two of which lose 5 %, one of which stops.
+func TestMulticastRepairsEachReceiverAndDropsTheSilent(t *testing.T) {
+	for _, group := range []string{"239.7.7.9", "ff15::79"} {
+		t.Run(group, func(t *testing.T) {
+			var told events
+			b := newLabBed(t, 4, netip.MustParseAddr(group), SenderOptions{Reliability: Repaired, Events: told.add},
+				ReceiverOptions{Reliability: Repaired})
+			must(t, b.lab.Loss("rx1", 5))
+			must(t, b.lab.Loss("rx2", 5))
+			total := scaled(20_000) / 20 * 20
+			b.publishAll(total, b.beds)
+			have := func(run []*bed, n int) func() bool {
+				return func() bool {
+					for _, one := range run {
+						if len(one.got) != n {
+							return false
+						}
+					}
+					return true
+				}
+			}
+			b.all("delivery to four", b.beds, have(b.beds, total))
+			three := b.beds[:3]
+			b.publishAll(total, three) // the fourth has stopped
+			b.all("delivery to three", three, have(three, 2*total))
+			b.all("its end to be told", three, func() bool { return told.count(Disconnected) == 1 })
+			for _, one := range three {
+				one.verify(1, uint64(2*total), false)
+			}
+			b.beds[3].verify(1, uint64(len(b.beds[3].got)), false)
+		})
+	}
+}
