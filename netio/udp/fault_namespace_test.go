@@ -13,9 +13,8 @@ import (
 // labBed puts a sender into one namespace and a receiver into each of the others.
 type labBed struct {
 	*bed
-	lab   *netlab.Lab
-	recvs []*Receiver
-	beds  []*bed // one per receiver, for what it got
+	lab  *netlab.Lab
+	beds []*bed // one per receiver, for what it got
 }
 
 const labPort = 9100
@@ -149,7 +148,7 @@ func TestRepairedChannelDeliversAllBetweenNamespaces(t *testing.T) {
 func TestBestEffortCountsExactlyBetweenNamespaces(t *testing.T) {
 	for _, loss := range []float64{1, 10, 30} {
 		t.Run(fmt.Sprintf("loss %g%%", loss), func(t *testing.T) {
-			b := newLabBed(t, 1, netip.Addr{}, SenderOptions{}, ReceiverOptions{})
+			b := newLabBed(t, 1, netip.Addr{}, SenderOptions{Separate: true, Socket: Socket{NoOffload: true}}, ReceiverOptions{})
 			must(t, b.lab.Loss("rx0", loss))
 			total := scaled(100_000) / 20 * 20
 			b.publishAll(total, b.beds)
@@ -157,7 +156,7 @@ func TestBestEffortCountsExactlyBetweenNamespaces(t *testing.T) {
 			got := b.beds[0].got
 			b.beds[0].verify(got[0].seq, uint64(total), true)
 			missing := uint64(total) - got[0].seq + 1 - uint64(len(got))
-			if s := b.recv.tally.Stats; s.Lost != missing || s.Dropped[Missing] != missing || missing == 0 {
+			if s := b.recv.tally.Stats; s.Lost != missing || s.Dropped[Missing] != missing || missing == 0 && loss >= 10 {
 				t.Errorf("%d missing, receiver says %d", missing, s.Lost)
 			}
 		})
