@@ -61,6 +61,9 @@ func (u *UDP) Recv(*RecvBatch) (int, error) { return 0, errors.ErrUnsupported }
 // RecvOne is never reached: no UDP exists.
 func (u *UDP) RecvOne(*RecvBatch) (int, error) { return 0, errors.ErrUnsupported }
 
+// RecvBare is not there on this system.
+func (u *UDP) RecvBare(*RecvBatch) (int, error) { return 0, errors.ErrUnsupported }
+
 // NextError is never reached: no UDP exists.
 func (u *UDP) NextError(*QueuedError) (bool, error) { return false, errors.ErrUnsupported }
 

@@ -99,6 +99,12 @@ func (u *UDP) RecvOne(b *RecvBatch) (int, error) {
 	if !u.plain {
 		return u.recv(b, 1)
 	}
+	return u.RecvBare(b)
+}
+
+// RecvBare is RecvOne that asks for the bytes and their sender alone, whatever the socket can tell: of several datagrams that arrive
+// as one message it does not learn where one ends.
+func (u *UDP) RecvBare(b *RecvBatch) (int, error) {
 	for i := range b.heads[:b.n] {
 		b.heads[i].arm()
 	}

@@ -8,6 +8,13 @@ import (
 	"github.com/alphapulse/transport/seal"
 )
 
+// gatherFrom is the size of a body from which the kernel gathers it out of the ring; a smaller one is copied behind its header, since
+// each further piece of a message costs the kernel more than that.
+const gatherFrom = 4096
+
+// separateAtOnce is how many bytes of frames that travel apart are peeked together.
+const separateAtOnce = 8 << 10
+
 // feed is one ring as a sender reads it. A frame is peeked, put into envelopes, carried, and given back once it is carried
 // or confirmed; until then the ring is where it is read again.
 type feed struct {
@@ -92,7 +99,7 @@ func (s *Sender) fill(f *feed, now time.Duration) error {
 		limit := bound
 		switch {
 		case s.options.Separate:
-			limit = 1
+			limit = separateAtOnce
 		case s.options.Codec != nil:
 			f.lump = max(f.lump, bound)
 			limit = f.lump
@@ -110,7 +117,8 @@ func (s *Sender) fill(f *feed, now time.Duration) error {
 			return nil
 		}
 		s.carries(f, now)
-		if seal.RecordSize(f.run, f.seq, 1<<28-1) > bound {
+		first := seal.RecordSize(f.run, f.seq, 1<<28-1)
+		if first > bound {
 			if err := s.fragments(f, bound, now); err != nil {
 				return err
 			}
@@ -127,15 +135,18 @@ func (s *Sender) fill(f *feed, now time.Duration) error {
 			continue
 		}
 		part, n := f.run, f.n
-		if len(part) > bound {
+		switch {
+		case s.options.Separate:
+			part, n = f.run[:(first+7)&^7], 1
+		case len(part) > bound:
 			part, n = cut(f.run, bound)
 		}
 		f.index.note(f, len(part), n)
 		f.take(len(part), n)
 		s.Frames += uint64(n)
-		first := w.batch.Len() == 0
-		more := w.full() || len(f.run) > 0 || f.reader.Position() < f.most(s) && f.peek(min(limit, bound))
-		if first && !more && len(s.wires) == 1 && s.options.Secret == nil && s.one(f, &h, part) {
+		alone := w.batch.Len() == 0
+		more := w.full() || len(f.run) > 0 || f.reader.Position() < f.most(s) && f.peek(limit)
+		if alone && !more && len(s.wires) == 1 && s.options.Secret == nil && s.one(f, &h, part) {
 			return nil
 		}
 		pad := 0
@@ -277,7 +288,7 @@ func (s *Sender) emitTo(w *wire, to *sys.Address, f *feed, h *seal.Header, head,
 		if ok = w.add(to, out, nil, pad); ok {
 			s.counts(len(out))
 		}
-	case mapped:
+	case mapped && len(body) >= gatherFrom:
 		h.Length = len(head) + len(body)
 		out := w.lend(seal.HeaderSize + len(head))
 		h.Put(out)
@@ -287,10 +298,14 @@ func (s *Sender) emitTo(w *wire, to *sys.Address, f *feed, h *seal.Header, head,
 		}
 	default:
 		h.Length = len(head) + len(body)
-		out := w.lend(seal.HeaderSize + h.Length)
+		size := seal.HeaderSize + h.Length
+		out := w.lend(max(size, pad))
 		h.Put(out)
 		copy(out[seal.HeaderSize+copy(out[seal.HeaderSize:], head):], body)
-		if ok = w.add(to, out, nil, pad); ok {
+		if pad > size {
+			clear(out[size:])
+		}
+		if ok = w.add(to, out, nil, 0); ok {
 			s.counts(len(out))
 		}
 	}

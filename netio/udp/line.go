@@ -13,6 +13,29 @@ type line struct {
 	batch  *sys.RecvBatch
 	path   uint8
 	from   sys.Address // who sent the message at hand
+	bare   bool        // the message at hand came without the size of its datagrams
+	empty  int         // looks in a row that found nothing
+	found  int         // and that found something
+}
+
+// quietAfter is how many looks in vain make a line quiet: then a look asks for one message and nothing about it, which costs the kernel
+// a third less. Two finds in a row end it.
+const quietAfter = 16
+
+// receive takes what has arrived.
+func (l *line) receive() (n int, err error) {
+	if l.bare = l.empty >= quietAfter; l.bare {
+		n, err = l.socket.RecvBare(l.batch)
+	} else {
+		n, err = l.socket.Recv(l.batch)
+	}
+	if n == 0 {
+		l.found = 0
+		l.empty++
+	} else if l.found++; l.found > 1 {
+		l.empty = 0
+	}
+	return n, err
 }
 
 func listen(l Listen, s Socket) (*line, error) {

@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"bytes"
 	"errors"
 	"time"
 
@@ -73,7 +74,7 @@ func (r *Receiver) SetNow(now time.Time) { r.clock.lend(now) }
 func (r *Receiver) Do() (frames int, err error) {
 	before := r.Frames
 	for _, l := range r.lines {
-		n, err := l.socket.Recv(l.batch)
+		n, err := l.receive()
 		if err != nil {
 			if !sys.Transient(err) {
 				return 0, onChannel(r.options.Channel, err)
@@ -127,7 +128,13 @@ func (r *Receiver) datagram(l *line, data []byte) {
 		}
 		end := seal.HeaderSize + h.Length
 		r.envelope(l, &h, rest[:end:end], len(data))
-		if rest = rest[end:]; seal.Ended(rest) {
+		if rest = rest[end:]; !seal.Ended(rest) {
+			continue
+		}
+		if l.bare { // behind the padding the next datagram may begin
+			rest = bytes.TrimLeft(rest, "\x00")
+		}
+		if seal.Ended(rest) {
 			return
 		}
 	}
