@@ -99,6 +99,7 @@ type slice struct {
 	from, till uint64 // readings around the measured messages
 	ops        uint64 // messages or round trips between them
 	sent       uint64 // all messages of the slice, the warm-up's too
+	lost       uint64 // those whose answer was given up, over UDP
 	atFrom     uint64 // sent, or arrived, at from
 }
 
@@ -108,7 +109,7 @@ func (s *slice) begin(warm, d time.Duration) {
 	s.warm = now + s.clock.ticks(warm)
 	s.end = s.warm + s.clock.ticks(d)
 	s.limit = newBound(s.clock, warm+d+s.waits)
-	s.from, s.till, s.ops, s.sent, s.atFrom = 0, 0, 0, 0, 0
+	s.from, s.till, s.ops, s.sent, s.lost, s.atFrom = 0, 0, 0, 0, 0, 0
 	s.hist.Reset()
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/alphapulse/transport/internal/netlab"
 	"github.com/alphapulse/transport/internal/sys"
@@ -77,6 +78,42 @@ func peerAt(mem sys.Mem, at uint64, p site) (netip.AddrPort, error) {
 		return netip.AddrPort{}, errNoPort
 	}
 	return netip.AddrPortFrom(p.Addr, uint16(port)), nil
+}
+
+// answerWithin is how long a near side of a ping-pong over UDP waits for an answer before it counts as lost, or its message.
+const answerWithin = 100 * time.Millisecond
+
+// wait is a wait for an answer that may not come.
+type wait struct {
+	late   bound
+	within time.Duration
+	begun  bool
+}
+
+// over is for the idle moments of the wait, the first of which begins it: it reports whether the answer is given up.
+func (w *wait) over(s *slice) (bool, error) {
+	if !w.begun {
+		w.begun, w.late = true, newBound(s.clock, w.within)
+	}
+	return w.late.passed(), s.look()
+}
+
+// giveUp counts a message whose answer did not come.
+func (s *slice) giveUp() {
+	s.sent++
+	s.lost++
+}
+
+// follows accounts for a message at the far side of a ping-pong: its number and the last one seen, which it returns anew. Numbers only
+// rise, and a gap is what was lost.
+func (t *turn) follows(number, seen uint64) uint64 {
+	t.messages++
+	if number <= seen {
+		t.bad++
+		return seen
+	}
+	t.lost += number - seen - 1
+	return number
 }
 
 // dialer is a near end that opens the rest of itself once the far end is open.

@@ -3,6 +3,7 @@ package bench
 import (
 	"errors"
 	"fmt"
+	"net"
 	"testing"
 	"time"
 
@@ -201,15 +202,15 @@ func TestBareSealOpensOnlyWhatTheOtherEndSealed(t *testing.T) {
 }
 
 func TestNetworkIsRefusedWhereThereIsNone(t *testing.T) {
-	for name, net := range map[string]string{"udp/pingpong": "pigeons", "ring/pingpong": NetVeth, "ring/oneway": NetLoopback} {
+	for name, network := range map[string]string{"udp/pingpong": "pigeons", "ring/pingpong": NetVeth, "ring/oneway": NetLoopback} {
 		s := brief()
-		s.Net = net
+		s.Net = network
 		w, err := New(name, s)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.Run(t.Context()); !errors.Is(err, ErrSetup) {
-			t.Errorf("%s over %s: %v", name, net, err)
+			t.Errorf("%s over %s: %v", name, network, err)
 		}
 	}
 }
@@ -268,5 +269,74 @@ func TestPeerWithoutAPortIsAnError(t *testing.T) {
 	}
 	if _, err := openUDPFar(laneSpec{Kind: kindUDP}, mem); err == nil {
 		t.Error("a lane without a pattern")
+	}
+}
+
+// echo answers what comes to the returned port but drops the third message, and stops with the test.
+func echo(t *testing.T) uint64 {
+	t.Helper()
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		<-done
+	})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 2048)
+		for i := 1; ; i++ {
+			n, from, err := c.ReadFromUDPAddrPort(buf)
+			if err != nil {
+				return
+			}
+			if i == 3 {
+				continue
+			}
+			if i == 5 { // an answer that was given up comes after all, and is passed over
+				_, _ = c.WriteToUDPAddrPort(append(make([]byte, 8), buf[8:n]...), from)
+			}
+			_, _ = c.WriteToUDPAddrPort(buf[:n], from) // a lost answer is what this test is about
+		}
+	}()
+	return uint64(c.LocalAddr().(*net.UDPAddr).Port)
+}
+
+func TestLostMessageIsGivenUpAndCounted(t *testing.T) {
+	for _, kind := range []string{kindUDPRaw, kindUDPNet} {
+		mem := sys.Heap(udpArea)
+		spec := onLoopback(t, laneSpec{Kind: kind, Pattern: patternPingPong, Size: 64})
+		l, err := openUDPNear(spec, mem, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mem.Store64(udpFarPort, echo(t))
+		if err := l.(dialer).dial(); err != nil {
+			t.Fatal(err)
+		}
+		s := alone(false)
+		s.waits = defaultPatience
+		s.begin(0, 2*answerWithin)
+		if err := l.run(s); err != nil || s.lost != 1 || s.sent < 5 || s.ops+s.lost != s.sent {
+			t.Errorf("%s: %v, %d sent, %d answered, %d lost", kind, err, s.sent, s.ops, s.lost)
+		}
+		if err := l.close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestFarSideTellsGapsFromRepeats(t *testing.T) {
+	var far turn
+	seen := uint64(0)
+	for _, n := range []uint64{1, 2, 5, 5, 4, 6} {
+		seen = far.follows(n, seen)
+	}
+	if seen != 6 || far.lost != 2 || far.bad != 2 || far.messages != 6 {
+		t.Errorf("last %d, %d lost, %d wrong, %d seen", seen, far.lost, far.bad, far.messages)
 	}
 }

@@ -110,34 +110,41 @@ func (l *netPing) run(s *slice) error {
 	}
 	for more := true; more; {
 		l.seq++
+		binary.LittleEndian.PutUint64(l.msg, l.seq)
 		t0 := s.clock.now()
-		if err := l.trip(s); err != nil {
-			return err
+		if _, err := l.conn.Write(l.msg); err != nil {
+			return fmt.Errorf("%w: %w", ErrPeer, err)
 		}
-		more = s.lap(t0, s.clock.now())
+		answered, err := l.await(s)
+		switch {
+		case err != nil:
+			return err
+		case answered:
+			more = s.lap(t0, s.clock.now())
+		default:
+			s.giveUp()
+		}
 	}
 	return nil
 }
 
-// trip sends one message and waits for its echo.
-func (l *netPing) trip(s *slice) error {
-	binary.LittleEndian.PutUint64(l.msg, l.seq)
-	if _, err := l.conn.Write(l.msg); err != nil {
-		return fmt.Errorf("%w: %w", ErrPeer, err)
-	}
+// await waits for the answer to the message sent last, and says whether it came. Those that were given up before are passed over.
+func (l *netPing) await(s *slice) (bool, error) {
+	w := wait{within: answerWithin}
 	for {
 		n, err := l.conn.Read(l.got)
-		if err == nil {
-			if n != len(l.msg) || binary.LittleEndian.Uint64(l.got) != l.seq || l.got[n-1] != l.msg[n-1] {
-				return ErrCorrupt
+		switch {
+		case err == nil && binary.LittleEndian.Uint64(l.got) < l.seq && n == len(l.msg):
+		case err == nil && (n != len(l.msg) || binary.LittleEndian.Uint64(l.got) != l.seq || l.got[n-1] != l.msg[n-1]):
+			return false, ErrCorrupt
+		case err == nil:
+			return true, nil
+		case !again(l.conn, err):
+			return false, fmt.Errorf("%w: %w", ErrPeer, err)
+		default:
+			if over, err := w.over(s); over || err != nil {
+				return false, err
 			}
-			return nil
-		}
-		if !again(l.conn, err) {
-			return fmt.Errorf("%w: %w", ErrPeer, err)
-		}
-		if err := s.look(); err != nil {
-			return err
 		}
 	}
 }
@@ -174,10 +181,10 @@ func (l *netPong) serve(t *turn) error {
 		if _, err := l.conn.Write(l.msg[:n]); err != nil {
 			return fmt.Errorf("bench: %w", err)
 		}
-		if l.seen++; n != len(l.msg) || binary.LittleEndian.Uint64(l.msg) != l.seen {
+		if n != len(l.msg) {
 			t.bad++
 		}
-		t.messages++
+		l.seen = t.follows(binary.LittleEndian.Uint64(l.msg), l.seen)
 	}
 }
 

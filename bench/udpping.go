@@ -20,6 +20,8 @@ type udpPing struct {
 	msg  []byte
 	seq  uint64
 	met  bool // a message has been there and back
+
+	batch [1]ring.Record
 }
 
 func newUDPPing(s laneSpec, mem sys.Mem, seed uint64) (*udpPing, error) {
@@ -40,44 +42,32 @@ func (l *udpPing) dial() error {
 }
 
 func (l *udpPing) run(s *slice) error {
-	if err := l.meet(s); err != nil {
-		return err
-	}
-	var batch [1]ring.Record
 	defer l.out.writer.Abort()
+	for !l.met {
+		if err := l.meet(s); err != nil {
+			return err
+		}
+	}
 	for more := true; more; {
-		l.seq++
 		buf, err := l.out.writer.Claim(len(l.msg))
 		if err != nil {
 			return err
 		}
 		t0 := s.clock.now()
-		move(buf, l.msg)
-		binary.LittleEndian.PutUint64(buf, l.seq)
-		if err := l.out.writer.Commit(len(l.msg)); err != nil {
+		if err := l.send(buf); err != nil {
 			return err
 		}
-		if _, err := l.out.sender.Do(); err != nil {
+		got, err := l.await(s, answerWithin)
+		if err != nil {
 			return err
 		}
-		for idle := 1; ; idle++ {
-			n, err := l.in.poll(batch[:])
-			if err != nil {
-				return err
-			}
-			if n > 0 {
-				break
-			}
-			if idle%tendEvery == 0 {
-				if err := l.tend(s); err != nil {
-					return err
-				}
-			}
+		if got == nil {
+			s.giveUp()
+			continue
 		}
-		got := batch[0].Payload()
 		number, last := binary.LittleEndian.Uint64(got), got[len(got)-1]
 		t1 := s.clock.now()
-		if number != l.seq || last != l.msg[len(l.msg)-1] || len(got) != len(l.msg) {
+		if number != l.seq || last != l.msg[len(l.msg)-1] {
 			return ErrCorrupt
 		}
 		if err := l.in.reader.Release(1); err != nil {
@@ -88,44 +78,70 @@ func (l *udpPing) run(s *slice) error {
 	return nil
 }
 
-// tend is what a wait is used for: the sender may have something left, or somebody may have said hello to it.
-func (l *udpPing) tend(s *slice) error {
+// send publishes the next message in buf, which is claimed, and has it carried.
+func (l *udpPing) send(buf []byte) error {
+	l.seq++
+	move(buf, l.msg)
+	binary.LittleEndian.PutUint64(buf, l.seq)
+	if err := l.out.writer.Commit(len(l.msg)); err != nil {
+		return err
+	}
 	_, err := l.out.sender.Do()
-	return errors.Join(err, s.look())
+	return err
 }
 
-// meet sends until a message comes back, before the first slice: what is sealed is lost until its session is open, both ways.
-func (l *udpPing) meet(s *slice) error {
-	var batch [1]ring.Record
-	for !l.met {
-		l.seq++
-		s.sent++
-		buf, err := l.out.writer.Claim(len(l.msg))
+// await lends the answer to the message sent last, or nil when it is given up. Answers that were given up before are passed over. Idle
+// moments are the sender's: it may have something left, or somebody may have said hello to it.
+func (l *udpPing) await(s *slice, within time.Duration) ([]byte, error) {
+	w := wait{within: within}
+	for idle := 1; ; idle++ {
+		n, err := l.in.poll(l.batch[:])
 		if err != nil {
-			return err
+			return nil, err
 		}
-		copy(buf, l.msg)
-		binary.LittleEndian.PutUint64(buf, l.seq)
-		if err := l.out.writer.Commit(len(l.msg)); err != nil {
-			return err
-		}
-		for wait := newBound(s.clock, 5*time.Millisecond); !l.met && !wait.passed(); {
-			if err := l.tend(s); err != nil {
-				return err
+		if n > 0 {
+			got := l.batch[0].Payload()
+			switch {
+			case len(got) != len(l.msg):
+				return nil, ErrCorrupt
+			case binary.LittleEndian.Uint64(got) >= l.seq:
+				return got, nil
 			}
-			n, err := l.in.poll(batch[:])
-			if err != nil {
-				return err
+			if err := l.in.reader.Release(1); err != nil {
+				return nil, err
 			}
-			if n > 0 {
-				l.met = binary.LittleEndian.Uint64(batch[0].Payload()) == l.seq // else an answer that was late
-				if err := l.in.reader.Release(1); err != nil {
-					return err
-				}
+		} else if idle%tendEvery == 0 {
+			if _, err := l.out.sender.Do(); err != nil {
+				return nil, err
+			}
+			if over, err := w.over(s); over || err != nil {
+				return nil, err
 			}
 		}
 	}
-	return nil
+}
+
+// meet sends one message and is done when it comes back, before the first slice: what is sealed is lost until its session is open, both
+// ways.
+func (l *udpPing) meet(s *slice) error {
+	buf, err := l.out.writer.Claim(len(l.msg))
+	if err != nil {
+		return err
+	}
+	if err := l.send(buf); err != nil {
+		return err
+	}
+	got, err := l.await(s, 5*time.Millisecond)
+	switch {
+	case err != nil:
+		return err
+	case got == nil:
+		s.giveUp()
+		return nil
+	}
+	l.met = true
+	s.sent++
+	return l.in.reader.Release(1)
 }
 
 func (l *udpPing) close() error { return errors.Join(l.out.close(), l.in.close()) }
@@ -192,13 +208,10 @@ func (l *udpPong) serve(t *turn) error {
 		if err := l.in.reader.Release(1); err != nil {
 			return err
 		}
-		if number <= l.seen || uint64(seq) != number&math.MaxUint32 || len(got) != l.size {
+		if uint64(seq) != number&math.MaxUint32 || len(got) != l.size {
 			t.bad++
-		} else {
-			t.lost += number - l.seen - 1
 		}
-		l.seen = number
-		t.messages++
+		l.seen = t.follows(number, l.seen)
 	}
 }
 

@@ -137,6 +137,10 @@ func (l *rawPing) run(s *slice) error {
 		if err != nil {
 			return err
 		}
+		if got == nil {
+			s.giveUp()
+			continue
+		}
 		number, last := binary.LittleEndian.Uint64(got), got[len(got)-1]
 		t1 := s.clock.now()
 		if number != l.seq || last != l.msg[len(l.msg)-1] {
@@ -147,8 +151,9 @@ func (l *rawPing) run(s *slice) error {
 	return nil
 }
 
-// await waits for the answer.
+// await waits for the answer to the message sent last. It is nil when it is given up; those that were given up before are passed over.
 func (l *rawPing) await(s *slice) ([]byte, error) {
+	w := wait{within: answerWithin}
 	for idle := 1; ; idle++ {
 		got, ok, err := l.poll()
 		switch {
@@ -156,11 +161,10 @@ func (l *rawPing) await(s *slice) ([]byte, error) {
 			return nil, err
 		case ok && got == nil:
 			return nil, ErrCorrupt
-		case ok:
+		case ok && binary.LittleEndian.Uint64(got) >= l.seq:
 			return got, nil
-		}
-		if idle%tendEvery == 0 {
-			if err := s.look(); err != nil {
+		case !ok && idle%tendEvery == 0:
+			if over, err := w.over(s); over || err != nil {
 				return nil, err
 			}
 		}
@@ -210,10 +214,7 @@ func (l *rawPong) serve(t *turn) error {
 		if err := l.send(); err != nil {
 			return err
 		}
-		if l.seen++; number != l.seen {
-			t.bad++
-		}
-		t.messages++
+		l.seen = t.follows(number, l.seen)
 		idle = 0
 	}
 }
