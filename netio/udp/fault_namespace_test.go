@@ -172,6 +172,7 @@ func TestMulticastRepairsEachReceiverAndDropsTheSilent(t *testing.T) {
 				ReceiverOptions{Reliability: Repaired})
 			must(t, b.lab.Loss("rx1", 5))
 			must(t, b.lab.Loss("rx2", 5))
+			b.all("four receivers", b.beds, func() bool { return len(b.send.feeds) == 1 && len(b.send.feeds[0].receivers) == 4 })
 			total := scaled(20_000) / 20 * 20
 			b.publishAll(total, b.beds)
 			have := func(run []*bed, n int) func() bool {
