@@ -235,3 +235,26 @@ func TestParsingAndBuildingDoNotAllocate(t *testing.T) {
 		}
 	}
 }
+
+// TestShortWayAgreesWithTheLongWay: every byte of usual messages, changed to every value, is judged alike by both.
+func TestShortWayAgreesWithTheLongWay(t *testing.T) {
+	msg := make([]byte, TradeMessageSize)
+	if _, err := PutTrade(msg, &benchHeader, &benchTrade); err != nil {
+		t.Fatal(err)
+	}
+	var p Parser
+	if _, ok := p.usual(msg); !ok {
+		t.Fatal("a trade goes the long way")
+	}
+	for i := range msg {
+		for v := range 256 {
+			changed := append([]byte(nil), msg...)
+			changed[i] = byte(v)
+			checkUsual(t, changed)
+		}
+	}
+	for n := range msg {
+		checkUsual(t, msg[:n])
+	}
+	checkUsual(t, append(msg, 0))
+}

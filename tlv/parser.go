@@ -13,6 +13,9 @@ type Parser struct {
 // Parse checks a slice that must be exactly one message. On error the Message still gives the header, from 32 bytes
 // with the right magic on, and the TLVs in front of the fault. Errors are *Error.
 func (p *Parser) Parse(b []byte) (Message, error) {
+	if mark, ok := p.usual(b); ok {
+		return Message{b, mark}, nil
+	}
 	mark, n, kind, at := p.parse(b)
 	if kind == 0 && n == len(b) {
 		return Message{b, mark}, nil

@@ -14,6 +14,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(goldenBytes(f, "packed_messages.json", "pool_swap_152"))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		checkUsual(t, b)
 		m, err := reader.Parse(b)
 		walk, used := m.TLVs(), HeaderSize
 		dst := make([]byte, len(b)+8)
@@ -47,6 +48,18 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("rebuilt differently: %v\n%x\n%x", err, dst[:n], b)
 		}
 	})
+}
+
+// checkUsual: the short way through the parser takes nothing that the long way refuses, or reads otherwise.
+func checkUsual(t *testing.T, b []byte) {
+	t.Helper()
+	for _, p := range []Parser{{}, {Dialect: Aligned}, {AnySource: true}, {MaxMessage: 64}, {Numbering: From0}, {Numbering: From1},
+		{Checksums: Policies{MarketData: PolicyStrict}}, {Checksums: Policies{Signal: PolicySkip, Execution: PolicySkip, System: PolicySkip}}} {
+		short, ok := p.usual(b)
+		if long, n, kind, at := p.parse(b); ok && (kind != 0 || n != len(b) || long != short) {
+			t.Fatalf("%+v: the short way says %x, the long way %x, %d of %d bytes, %v at %d: %x", p, short, long, n, len(b), kind, at, b)
+		}
+	}
 }
 
 // checkValue writes a loaded value again and wants the same value from it.
