@@ -93,8 +93,30 @@ closing() {
 
 count() { cat "$logs"/*.log 2>/dev/null | grep -cE "$1" || true; }
 
-# fuzz DIR TARGET: one fuzz target for PULSE_FUZZ; a crasher is left in the package's testdata/fuzz.
-fuzz() { go test -vet=off -run '^$' -fuzz "^$2\$" -fuzztime "$PULSE_FUZZ" -fuzzminimizetime 10x -v "./$1"; }
+# fuzz DIR TARGET: one fuzz target for PULSE_FUZZ; a crasher is left in the package's testdata/fuzz. Up to Go 1.27 the fuzzing engine
+# may take its own deadline for a failure of the target (go.dev/issue/75804): then "context deadline exceeded" is all that it says, and
+# there is no failing input. That alone is passed over, in so many words; everything else fails.
+fuzz() {
+  local out status=0
+  out=$(mktemp -p "$logs" fuzz.XXXXXX)
+  go test -vet=off -run '^$' -fuzz "^$2\$" -fuzztime "$PULSE_FUZZ" -fuzzminimizetime 10x -v "./$1" >"$out" 2>&1 || status=$?
+  if [ "$status" = 1 ] && deadline_only <"$out"; then
+    sed -E 's/^--- FAIL: (.*)/--- PASS: \1 the deadline of the engine was taken for a failure (go.dev\/issue\/75804)/; /^FAIL/d; /^exit status 1$/d' "$out"
+    return 0
+  fi
+  cat "$out"
+  return "$status"
+}
+
+# deadline_only: the output read is of a target that failed by the engine's deadline and by nothing else.
+deadline_only() {
+  awk '
+    /^--- FAIL: /                        { fails++; told = NR + 1; next }
+    /^    context deadline exceeded$/    { if (NR == told) named++; next }
+    /Failing input written|^panic:|fuzzing process hung|^ +--- FAIL: |\.go:[0-9]+: / { other++ }
+    END { exit !(fails == 1 && named == 1 && !other) }
+  '
+}
 
 # fuzz_all takes every fuzz function of the module as a step of its own.
 fuzz_all() {
