@@ -128,6 +128,19 @@ func (r *Reader) ReleaseTo(seq uint64) error {
 	return nil
 }
 
+// ReleaseAt is ReleaseTo for who knows where record seq lies, in the run that PeekRun lent last: nothing need be walked. It answers
+// ErrReleased, too, when the record at pos is not that one.
+func (r *Reader) ReleaseAt(pos, seq uint64) error {
+	if r.err != nil || r.lossy || seq >= r.seq || r.seq-seq > r.count || r.slot.Load32(slotGen) != r.gen {
+		return r.ReleaseTo(seq)
+	}
+	if pos < r.cursor || pos >= r.next || pos&7 != 0 || !r.plausible(pos, r.mem.Load64(pos&r.mask), seq) {
+		return fmt.Errorf("%w: record %d at position %d", ErrReleased, seq, pos)
+	}
+	r.settle(mark{pos: pos, seq: seq}, r.out-int(r.seq-seq))
+	return nil
+}
+
 // settle moves the cursor to m: n records are given back.
 func (r *Reader) settle(m mark, n int) {
 	r.out -= n

@@ -96,13 +96,19 @@ func (r *Reader) peek(batch []Record) int {
 		if word>>flagShift != tag || size-(HeaderSize+1) > room || off+size > span {
 			return r.odd(batch, n, pos-pos&r.mask+off, word)
 		}
-		batch[n] = mem.Bytes(off, size)
-		n++
-		tag = (tag + 1<<4) & (1<<36 - 1)
-		off += stride(size)
+		for step := stride(size); ; { // as in extent: those as large as this one need not wait for their words
+			batch[n] = mem.Bytes(off, size)
+			n++
+			off += step
+			word += 1 << seqShift
+			if n >= len(batch) || off >= end || off+size > span || mem.Load64(off) != word {
+				break
+			}
+		}
 		if off >= end {
 			break
 		}
+		tag = word >> flagShift
 		if word = mem.Load64(off); word>>seqShift != tag>>4 {
 			break
 		}

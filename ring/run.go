@@ -25,7 +25,7 @@ func (r *Reader) PeekRun(limit int) (run []byte, n int) {
 		}
 		return r.PeekRun(limit)
 	}
-	size, n := r.extent(off, word, r.seq, limit)
+	size, n := r.extent(off, word, limit)
 	r.next, r.seq = pos+size, r.seq+uint64(n)
 	if n > 1 {
 		r.stream = streamPeeks
@@ -49,24 +49,32 @@ func (r *Reader) Again(pos, seq uint64, limit int) (run []byte, n int) {
 	if !r.plausible(pos, word, seq) || word&flagControl != 0 {
 		return nil, 0
 	}
-	size, n := r.extent(off, word, seq, min(limit, int(r.next-pos)))
+	size, n := r.extent(off, word, min(limit, int(r.next-pos)))
 	return r.mem.Bytes(off, size), n
 }
 
-// extent measures a run that begins at off with the record seq, whose word is plausible: its bytes and records.
-func (r *Reader) extent(off, word, seq uint64, limit int) (size uint64, n int) {
-	mem, room, tag := r.mem, r.largest-(HeaderSize+1), uint64(uint32(seq))<<4
+// extent measures a run that begins at off with a record whose word is plausible: its bytes and records.
+//
+// Records are mostly as large as the one before. What the next word says, and where, is then known before it is loaded, and it is only
+// compared: otherwise each load would wait for the size that the one before brings.
+func (r *Reader) extent(off, word uint64, limit int) (size uint64, n int) {
+	mem, room := r.mem, r.largest-(HeaderSize+1)
 	end := off + min(uint64(max(limit, 0)), r.capacity, r.span-off)
-	at := off
+	at, step := off, stride(word&sizeMask)
 	for {
-		at += stride(word & sizeMask)
+		at += step
 		n++
-		tag = (tag + 1<<4) & (1<<36 - 1)
+		word += 1 << seqShift
+		if at+step <= end && mem.Load64(at) == word {
+			continue
+		}
 		if at+wordSize > end {
 			break
 		}
+		tag := word >> flagShift
 		word = mem.Load64(at)
-		if word>>flagShift != tag || word&sizeMask-(HeaderSize+1) > room || at+stride(word&sizeMask) > end {
+		step = stride(word & sizeMask)
+		if word>>flagShift != tag || word&sizeMask-(HeaderSize+1) > room || at+step > end {
 			break
 		}
 	}
@@ -84,6 +92,6 @@ func (r *Reader) Measure(limit int) int {
 	if word&flagControl != 0 || !r.plausible(r.next, word, r.seq) {
 		return wordSize
 	}
-	size, _ := r.extent(off, word, r.seq, limit)
+	size, _ := r.extent(off, word, limit)
 	return int(size)
 }

@@ -83,7 +83,7 @@ func (f *feed) take(part, n int) {
 // carried gives back what a best-effort sender has sent.
 func (f *feed) carried() error {
 	if len(f.run) > 0 {
-		return f.reader.ReleaseTo(f.seq)
+		return f.reader.ReleaseAt(f.pos, f.seq)
 	}
 	if f.reader.Cursor() == f.reader.Position() {
 		return nil
@@ -93,27 +93,12 @@ func (f *feed) carried() error {
 
 // fill puts what is there into envelopes, until the batch is full.
 func (s *Sender) fill(f *feed, now time.Duration) error {
-	w := s.wires[0]
+	w, bound := s.wires[0], s.bound()
+	// The usual is copied behind its header straight into the one line's slab.
+	straight := len(s.wires) == 1 && s.options.Secret == nil && bound < gatherFrom
 	for !f.ended && s.spare() && s.paced.allows() {
-		bound := s.bound()
-		limit := bound
-		switch {
-		case s.options.Separate:
-			limit = separateAtOnce
-		case s.options.Codec != nil:
-			f.lump = max(f.lump, bound)
-			limit = f.lump
-		}
-		if s.options.Reliability == Repaired {
-			if f.reader.Position() >= f.limit && len(f.run) == 0 {
-				return nil // as far ahead as receivers can take
-			}
-			limit = min(limit, max(int(f.limit-min(f.reader.Position(), f.limit)), 1))
-		}
-		if s.options.Linger > 0 && len(f.run) == 0 && !f.ripe(limit, now, s.options.Linger) {
-			return nil
-		}
-		if !f.peek(limit) {
+		limit := s.limit(f, bound)
+		if limit == 0 || s.options.Linger > 0 && len(f.run) == 0 && !f.ripe(limit, now, s.options.Linger) || !f.peek(limit) {
 			return nil
 		}
 		s.carries(f, now)
@@ -125,6 +110,10 @@ func (s *Sender) fill(f *feed, now time.Duration) error {
 			continue
 		}
 		h := seal.Header{Kind: seal.Data, Channel: s.channel, Source: f.source, Epoch: f.epoch, Seq: f.seq}
+		if straight && s.options.Separate && s.options.Codec == nil {
+			s.apart(f, w, &h, bound)
+			continue
+		}
 		if s.options.Codec != nil && len(f.run) <= seal.MaxRaw && s.pack(f, &h, bound) {
 			body := s.packed[:h.Length]
 			f.index.note(f, len(f.run), f.n)
@@ -146,18 +135,60 @@ func (s *Sender) fill(f *feed, now time.Duration) error {
 		s.Frames += uint64(n)
 		alone := w.batch.Len() == 0
 		more := w.full() || len(f.run) > 0 || f.reader.Position() < f.most(s) && f.peek(limit)
-		if alone && !more && len(s.wires) == 1 && s.options.Secret == nil && s.one(f, &h, part) {
+		if straight && alone && !more && s.one(&h, part) {
 			return nil
 		}
 		pad := 0
 		if more && !s.options.Separate && len(part) > bound/2 {
 			pad = w.room
 		}
-		if err := s.emit(f, &h, nil, part, true, pad, now); err != nil {
-			return err
+		if !straight {
+			if err := s.emit(f, &h, nil, part, true, pad, now); err != nil {
+				return err
+			}
+		} else if !s.copyOut(w, w.to, &h, nil, part, pad) {
+			s.drop(Unsendable, 1)
 		}
 	}
 	return nil
+}
+
+// limit is how many bytes of f are peeked at once; 0: it is as far ahead as its receivers can take.
+func (s *Sender) limit(f *feed, bound int) int {
+	limit := bound
+	switch {
+	case s.options.Separate:
+		limit = separateAtOnce
+	case s.options.Codec != nil:
+		f.lump = max(f.lump, bound)
+		limit = f.lump
+	}
+	if s.options.Reliability != Repaired {
+		return limit
+	}
+	if f.reader.Position() >= f.limit && len(f.run) == 0 {
+		return 0
+	}
+	return min(limit, max(int(f.limit-min(f.reader.Position(), f.limit)), 1))
+}
+
+// apart puts each record of the run in hand into an envelope of its own, up to one that needs fragments.
+func (s *Sender) apart(f *feed, w *wire, h *seal.Header, bound int) {
+	run, seq := f.run, f.seq
+	for len(run) > 0 && w.spare() && s.paced.allows() {
+		size := (seal.RecordSize(run, seq, bound) + 7) &^ 7
+		if h.Seq = seq; size == 0 || !s.copyOut(w, w.to, h, nil, run[:size], 0) {
+			break
+		}
+		if f.index != nil {
+			f.index.add(entry{seq, f.pos + uint64(len(f.run)-len(run)), f.epoch}, 1, uint64(size))
+		}
+		run = run[size:]
+		seq++
+	}
+	n := int(seq - f.seq)
+	s.Frames += uint64(n)
+	f.take(len(f.run)-len(run), n)
 }
 
 // most is the position up to which f may be sent.
@@ -239,7 +270,7 @@ func (s *Sender) fragments(f *feed, bound int, now time.Duration) error {
 }
 
 // one sends a single envelope by the shortest way. It reports false when the socket will not have it now.
-func (s *Sender) one(f *feed, h *seal.Header, run []byte) bool {
+func (s *Sender) one(h *seal.Header, run []byte) bool {
 	w := s.wires[0]
 	h.Length = len(run)
 	out := w.mem[:seal.HeaderSize+len(run)]
@@ -297,22 +328,33 @@ func (s *Sender) emitTo(w *wire, to *sys.Address, f *feed, h *seal.Header, head,
 			s.counts(max(len(out)+len(body), pad))
 		}
 	default:
-		h.Length = len(head) + len(body)
-		size := seal.HeaderSize + h.Length
-		out := w.lend(max(size, pad))
-		h.Put(out)
-		copy(out[seal.HeaderSize+copy(out[seal.HeaderSize:], head):], body)
-		if pad > size {
-			clear(out[size:])
-		}
-		if ok = w.add(to, out, nil, 0); ok {
-			s.counts(len(out))
-		}
+		ok = s.copyOut(w, to, h, head, body, pad)
 	}
 	if !ok { // spare said otherwise: pieces ran out, and a repair or the receiver's count will tell
 		s.drop(Unsendable, 1)
 	}
 	return nil
+}
+
+// copyOut puts an envelope that is not sealed on one line, with its body copied. It reports false when the batch is full.
+func (s *Sender) copyOut(w *wire, to *sys.Address, h *seal.Header, head, body []byte, pad int) bool {
+	h.Length = len(head) + len(body)
+	size := seal.HeaderSize + h.Length
+	out := w.place(to, max(size, pad))
+	if out == nil {
+		return false
+	}
+	h.Put(out)
+	at := seal.HeaderSize
+	if len(head) > 0 {
+		at += copy(out[at:], head)
+	}
+	copy(out[at:], body)
+	if pad > size {
+		clear(out[size:])
+	}
+	s.counts(len(out))
+	return true
 }
 
 // beat says where a feed stands. Sealed, it is as large as a hello, so that it may be answered with one.

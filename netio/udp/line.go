@@ -13,6 +13,7 @@ type line struct {
 	batch  *sys.RecvBatch
 	path   uint8
 	from   sys.Address // who sent the message at hand
+	turns  uint        // times that from was somebody else than before
 	bare   bool        // the message at hand came without the size of its datagrams
 	empty  int         // looks in a row that found nothing
 	found  int         // and that found something

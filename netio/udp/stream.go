@@ -41,6 +41,7 @@ type stream struct {
 	heardAt   time.Duration
 	at        *line       // where the sender was heard last
 	peer      sys.Address // and from whom
+	turn      uint        // turns of that line then
 	paths     [MaxLines]path
 	firsts    [arrivals]arrival
 	asking
@@ -112,8 +113,7 @@ func (s *stream) adopt(m *netio.Mirror) {
 
 // heard notes that numbers below top exist, and who said so.
 func (r *Receiver) heard(l *line, s *stream, h *seal.Header, top uint64) {
-	now := r.clock.now
-	s.heardAt, s.at, s.peer = now, l, l.from
+	s.spoke(l, r.clock.now)
 	if !s.joined {
 		s.joined, s.next = true, 1
 		if r.options.Reliability == BestEffort || r.options.FromNow {
@@ -130,6 +130,14 @@ func (r *Receiver) heard(l *line, s *stream, h *seal.Header, top uint64) {
 	}
 	if len(r.lines) > 1 {
 		r.compare(l, s, h, top)
+	}
+}
+
+// spoke notes when the sender was heard, on which line, and from where.
+func (s *stream) spoke(l *line, now time.Duration) {
+	s.heardAt = now
+	if s.at != l || s.turn != l.turns {
+		s.at, s.turn, s.peer = l, l.turns, l.from
 	}
 }
 

@@ -39,6 +39,7 @@ type wire struct {
 	closed  bool
 
 	datagrams int // in the batch
+	atMost    int // messages in it
 	bytes     int
 }
 
@@ -83,16 +84,17 @@ func dial(o *SenderOptions, l Dial) (*wire, error) {
 func (w *wire) reset() {
 	w.batch.Reset()
 	w.used, w.segment, w.count, w.closed, w.dest, w.datagrams, w.bytes = 0, 0, 0, true, nil, 0, 0
+	w.atMost = w.messages()
 }
 
 // spare reports whether another datagram of any size fits, wherever it goes.
 func (w *wire) spare() bool {
-	return w.batch.Len() < w.messages() && w.datagrams < sendDatagrams && w.bytes < sendBytes
+	return w.batch.Len() < w.atMost && w.datagrams < sendDatagrams && w.bytes < sendBytes
 }
 
 // full reports whether a batch has no room for another datagram after the next.
 func (w *wire) full() bool {
-	return w.batch.Len()+1 >= w.messages() || w.datagrams+1 >= sendDatagrams || w.bytes+w.room >= sendBytes
+	return w.batch.Len()+1 >= w.atMost || w.datagrams+1 >= sendDatagrams || w.bytes+w.room >= sendBytes
 }
 
 // messages is how many messages a batch has: one per datagram where the kernel cannot cut them.
@@ -110,32 +112,64 @@ func (w *wire) lend(n int) []byte {
 	return b
 }
 
+// place lends n bytes of the slab for a datagram that lies there whole, and puts it on its way as add does. It returns nil when the
+// batch is full.
+func (w *wire) place(to *sys.Address, n int) []byte {
+	if !w.joins(to, n) && !w.begin(to, n) {
+		return nil
+	}
+	out := w.lend(n)
+	if !w.batch.Add(out) {
+		w.used -= n
+		w.closed = true
+		return nil
+	}
+	w.added(n)
+	return out
+}
+
 // add adds a datagram of one or two pieces to the batch, filled up with zeroes to size pad if that is more. It joins the
 // message before it if it goes to the same place and fits its segments. It reports false when the batch is full.
 func (w *wire) add(to *sys.Address, head, body []byte, pad int) bool {
 	size := len(head) + len(body)
 	fill := max(pad-size, 0)
 	size += fill
-	if w.closed || to != w.dest || size > w.segment || w.count >= w.most || w.size+size > sys.MaxDatagram {
-		segment := size
-		if w.most == 0 {
-			segment = 0
-		}
-		if !w.batch.Begin(to, segment) {
-			return false
-		}
-		w.dest, w.segment, w.count, w.size, w.closed = to, size, 0, 0, w.most == 0
+	if !w.joins(to, size) && !w.begin(to, size) {
+		return false
 	}
 	if !w.batch.Add(head) || !w.batch.Add(body) || !w.batch.Add(w.zeroes[:fill]) {
 		w.closed = true
 		return false
 	}
+	w.added(size)
+	return true
+}
+
+// joins reports whether a datagram of size bytes can be a segment of the message that is being put together.
+func (w *wire) joins(to *sys.Address, size int) bool {
+	return !w.closed && to == w.dest && size <= w.segment && w.count < w.most && w.size+size <= sys.MaxDatagram
+}
+
+// begin begins a message with a first datagram of size bytes. It reports false when the batch is full.
+func (w *wire) begin(to *sys.Address, size int) bool {
+	segment := size
+	if w.most == 0 {
+		segment = 0
+	}
+	if !w.batch.Begin(to, segment) {
+		return false
+	}
+	w.dest, w.segment, w.count, w.size, w.closed = to, size, 0, 0, w.most == 0
+	return true
+}
+
+// added counts a datagram that was added. One that is shorter than its message's segments is the last of it.
+func (w *wire) added(size int) {
 	w.count++
 	w.datagrams++
 	w.size += size
 	w.bytes += size
 	w.closed = w.closed || size < w.segment
-	return true
 }
 
 // flush sends what is unsent. It reports whether nothing is left. What the network refuses is skipped and counted, and
