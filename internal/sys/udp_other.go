@@ -115,6 +115,9 @@ func (b *RecvBatch) Truncated(int) bool { return false }
 // From is never reached: no RecvBatch exists.
 func (b *RecvBatch) From(int) Address { return Address{} }
 
+// FromIs is never reached: no RecvBatch exists.
+func (b *RecvBatch) FromIs(int, *Address) bool { return false }
+
 // Stamp is never reached: no RecvBatch exists.
 func (b *RecvBatch) Stamp(int) (int64, bool) { return 0, false }
 

@@ -132,6 +132,9 @@ func (b *RecvBatch) Message(i int) (data []byte, segment int) {
 	off := i * b.pitch
 	n := min(int(h.length), b.size)
 	data = b.data[off : off+n : off+n]
+	if h.controllen == 0 {
+		return data, n
+	}
 	if body := b.control(i, unix.IPPROTO_UDP, unix.UDP_GRO); len(body) >= 4 {
 		if s := int(binary.NativeEndian.Uint32(body)); s > 0 && s < n {
 			return data, s
@@ -151,6 +154,14 @@ func (b *RecvBatch) From(i int) Address {
 		a.settle()
 	}
 	return a
+}
+
+// FromIs reports whether a sent message i: From without a copy.
+func (b *RecvBatch) FromIs(i int, a *Address) bool {
+	if raw := b.marks[:b.n][i].from[:8]; b.heads[i].namelen > 0 && a.family() == familyIPv4 { // family, port and address
+		return [8]byte(raw) == [8]byte(a.raw[:8])
+	}
+	return b.From(i) == *a
 }
 
 // Stamp returns when message i arrived, in nanoseconds since 1970, or of the device's clock if the device noted it. It is 0 when nobody

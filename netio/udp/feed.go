@@ -133,14 +133,13 @@ func (s *Sender) fill(f *feed, now time.Duration) error {
 		f.index.note(f, len(part), n)
 		f.take(len(part), n)
 		s.Frames += uint64(n)
-		alone := w.batch.Len() == 0
-		more := w.full() || len(f.run) > 0 || f.reader.Position() < f.most(s) && f.peek(limit)
-		if straight && alone && !more && s.one(&h, part) {
-			return nil
+		// Only what nearly fills a datagram is worth filling up, and so worth looking whether more follows.
+		pad, more := 0, len(f.run) > 0
+		if len(part) > bound/2 && !s.options.Separate && (more || w.full() || f.reader.Position() < f.most(s) && f.peek(limit)) {
+			pad, more = w.room, true
 		}
-		pad := 0
-		if more && !s.options.Separate && len(part) > bound/2 {
-			pad = w.room
+		if straight && !more && w.batch.Len() == 0 && s.one(&h, part) {
+			return nil
 		}
 		if !straight {
 			if err := s.emit(f, &h, nil, part, true, pad, now); err != nil {

@@ -51,7 +51,7 @@ func NewReceiver(o ReceiverOptions) (*Receiver, error) {
 		return nil, err
 	}
 	r := &Receiver{options: o, channel: seal.ChannelID(o.Channel), id: seal.NewReceiver(), inbox: inbox, streams: map[uint64]*stream{},
-		clock: newClock(), scratch: make([]byte, 1200), assembly: make([]byte, largestRecord(o.Inbox.Capacity)+8)}
+		clock: newClock(), tally: newTally(), scratch: make([]byte, 1200), assembly: make([]byte, largestRecord(o.Inbox.Capacity)+8)}
 	if o.Codec != nil {
 		r.expand = make([]byte, seal.MaxRaw)
 	}
@@ -107,8 +107,8 @@ func (r *Receiver) message(l *line, i int) {
 		return
 	}
 	r.Bytes += uint64(len(data))
-	if from := l.batch.From(i); from != l.from {
-		l.from = from
+	if !l.batch.FromIs(i, &l.from) {
+		l.from = l.batch.From(i)
 		l.turns++
 	}
 	for len(data) > 0 {

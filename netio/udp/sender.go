@@ -25,7 +25,7 @@ type Sender struct {
 	channel uint32
 	wires   []*wire
 	feeds   []*feed
-	turn    int // the feed that is looked at first
+	turn    int // the feed that is filled first
 	unsent  bool
 	looks   int // Dos until the next look at what receivers say
 	clock   clock
@@ -51,7 +51,7 @@ func NewSender(o SenderOptions) (*Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sender{options: o, channel: seal.ChannelID(o.Channel), clock: newClock(), scratch: make([]byte, 2048)}
+	s := &Sender{options: o, channel: seal.ChannelID(o.Channel), clock: newClock(), tally: newTally(), scratch: make([]byte, 2048)}
 	s.paced.rate = o.Pace
 	if o.Codec != nil {
 		s.packed = make([]byte, sys.MaxDatagram)
@@ -93,6 +93,9 @@ func (s *Sender) SetNow(now time.Time) { s.clock.lend(now) }
 
 // Do sends at most one batch on each line and returns how many frames were carried for the first time. What the network
 // refuses is counted and told to Events; what Do returns ends the sender: a socket that is no good, a key that is spent.
+//
+// Sending comes first, since a frame waits for it; to what receivers say, and to what is due, the sender turns while the frame is on
+// its way.
 func (s *Sender) Do() (frames int, err error) {
 	if s.changed.Load() {
 		s.adopt()
@@ -104,47 +107,54 @@ func (s *Sender) Do() (frames int, err error) {
 		}
 	}
 	before := s.Frames
-	for _, w := range s.wires {
-		w.reset()
-	}
-	if s.looks--; s.looks < 0 {
-		s.looks = backEvery
-		if err := s.hear(now); err != nil {
-			return 0, err
-		}
-	}
-	if now >= s.tickAt {
-		if err := s.tick(now); err != nil {
-			return 0, err
-		}
-	}
 	if err := s.fillAll(now); err != nil {
 		return 0, err
 	}
-	frames = int(s.Frames - before)
-	if frames == 0 {
-		s.looks = 0 // nothing better to do
+	if err := s.flushAll(); err != nil {
+		return 0, err
 	}
-	err = s.flushAll()
+	frames = int(s.Frames - before)
+	if s.looks--; s.looks < 0 || frames == 0 {
+		s.looks = backEvery
+		if err := s.hear(now); err != nil {
+			return frames, err
+		}
+	}
+	if now >= s.tickAt && !s.unsent {
+		if err := s.tick(now); err != nil {
+			return frames, err
+		}
+		if err := s.flushAll(); err != nil {
+			return frames, err
+		}
+	}
 	s.publish()
-	return frames, err
+	return frames, nil
 }
 
 // fillAll repairs, then carries on, feed by feed.
 func (s *Sender) fillAll(now time.Duration) error {
 	s.paced.refill(now)
-	for i := range s.feeds {
-		if err := s.repair(s.feeds[i], now); err != nil {
-			return err
+	for _, f := range s.feeds {
+		if len(f.wants) > 0 {
+			if err := s.repair(f, now); err != nil {
+				return err
+			}
 		}
 	}
-	for i := range s.feeds {
-		f := s.feeds[(s.turn+i)%len(s.feeds)]
+	if s.turn++; s.turn >= len(s.feeds) {
+		s.turn = 0
+	}
+	for _, f := range s.feeds[s.turn:] {
 		if err := s.fill(f, now); err != nil {
 			return err
 		}
 	}
-	s.turn++
+	for _, f := range s.feeds[:s.turn] {
+		if err := s.fill(f, now); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -152,9 +162,15 @@ func (s *Sender) fillAll(now time.Duration) error {
 func (s *Sender) flushAll() error {
 	s.unsent = false
 	for _, w := range s.wires {
+		if w.batch.Len() == 0 {
+			continue
+		}
 		done, err := s.flush(w)
 		if err != nil {
 			return err
+		}
+		if done {
+			w.reset()
 		}
 		s.unsent = s.unsent || !done
 	}

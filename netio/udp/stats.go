@@ -2,7 +2,8 @@ package udp
 
 import (
 	"fmt"
-	"sync/atomic"
+
+	"github.com/alphapulse/transport/internal/sys"
 )
 
 // Reason says why a receiver or a sender dropped something it was given.
@@ -71,16 +72,19 @@ func (s *Stats) Drops(r Reason) uint64 {
 	return 0
 }
 
-// tally counts on the worker's own thread; publish lets others see, once per Do.
+// tally counts on the worker's own thread; publish lets others see, once per Do, with plain stores: atomic ones would each be a full fence.
 type tally struct {
 	Stats
-	dirty bool
-	seen  [6 + reasons]atomic.Uint64
+	dirty   bool
+	dropped bool
+	seen    sys.Mem // the counts in the order of Stats
 }
+
+func newTally() tally { return tally{seen: sys.Heap(8 * (6 + int(reasons)))} }
 
 func (t *tally) drop(r Reason, n uint64) {
 	t.Dropped[r] += n
-	t.dirty = true
+	t.dirty, t.dropped = true, true
 }
 
 func (t *tally) publish() {
@@ -88,27 +92,28 @@ func (t *tally) publish() {
 		return
 	}
 	t.dirty = false
-	for i, v := range [...]uint64{t.Datagrams, t.Bytes, t.Frames, t.Again, t.Naks, t.Stats.Lost} {
-		set(&t.seen[i], v)
+	t.seen.Store64(0, t.Datagrams)
+	t.seen.Store64(8, t.Bytes)
+	t.seen.Store64(16, t.Frames)
+	t.seen.Store64(24, t.Again)
+	t.seen.Store64(32, t.Naks)
+	t.seen.Store64(40, t.Stats.Lost)
+	if !t.dropped {
+		return
 	}
+	t.dropped = false
 	for i, v := range t.Dropped {
-		set(&t.seen[6+i], v)
-	}
-}
-
-// set spares the store, a full fence, where nothing changed.
-func set(to *atomic.Uint64, v uint64) {
-	if to.Load() != v {
-		to.Store(v)
+		t.seen.Store64(48+8*uint64(i), v)
 	}
 }
 
 // snapshot is for other threads.
 func (t *tally) snapshot() (s Stats) {
-	s.Datagrams, s.Bytes, s.Frames = t.seen[0].Load(), t.seen[1].Load(), t.seen[2].Load()
-	s.Again, s.Naks, s.Lost = t.seen[3].Load(), t.seen[4].Load(), t.seen[5].Load()
+	for i, to := range [...]*uint64{&s.Datagrams, &s.Bytes, &s.Frames, &s.Again, &s.Naks, &s.Lost} {
+		*to = t.seen.Load64(8 * uint64(i))
+	}
 	for i := range s.Dropped {
-		s.Dropped[i] = t.seen[6+i].Load()
+		s.Dropped[i] = t.seen.Load64(48 + 8*uint64(i))
 	}
 	return s
 }

@@ -135,3 +135,45 @@ func BenchmarkLoopback(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkSingle is the whole way of one 64-byte message by one thread, and bare is what the kernel asks for it.
+func BenchmarkSingle(b *testing.B) {
+	b.Run("bare", func(b *testing.B) {
+		bed := newBed(b, SenderOptions{}, ReceiverOptions{}, nil)
+		out, l := bed.send.wires[0], bed.recv.lines[0]
+		data := make([]byte, 112)
+		for b.Loop() {
+			if err := out.socket.SendOne(data); err != nil {
+				b.Fatal(err)
+			}
+			if n, err := l.socket.RecvBare(l.batch); n != 1 || err != nil {
+				b.Fatal(n, err)
+			}
+		}
+	})
+	b.Run("whole", func(b *testing.B) {
+		bed := newBed(b, SenderOptions{}, ReceiverOptions{}, nil)
+		bed.publish(1, 64)
+		bed.until("start", func() bool { return len(bed.mirrors) > 0 })
+		bed.step()
+		var batch [1]ring.Record
+		b.ReportAllocs()
+		for b.Loop() {
+			bed.recv.lines[0].empty, bed.recv.lines[0].found = quietAfter, 0
+			if _, err := bed.pub.Claim(64); err != nil || bed.pub.Commit(64) != nil {
+				b.Fatal(err)
+			}
+			if _, err := bed.send.Do(); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := bed.recv.Do(); err != nil {
+				b.Fatal(err)
+			}
+			for _, m := range bed.mirrors {
+				if n := m.Peek(batch[:]); n > 0 && m.Release(n) != nil {
+					b.Fatal("release")
+				}
+			}
+		}
+	})
+}
