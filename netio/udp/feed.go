@@ -39,10 +39,7 @@ type feed struct {
 }
 
 func newFeed(o *SenderOptions, r *ring.Ring) (*feed, error) {
-	ro := ring.ReaderOptions{From: o.From, Name: "udp " + o.Channel}
-	if len(ro.Name) > 40 {
-		ro.Name = ro.Name[:40]
-	}
+	ro := ring.ReaderOptions{From: o.From, Name: o.Name}
 	if o.Reliability == Repaired {
 		ro.From = ring.Oldest
 		ro.Durable = r.Info().Path != ""

@@ -3,6 +3,7 @@ package udp
 import (
 	"errors"
 	"net/netip"
+	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
 )
@@ -17,6 +18,9 @@ type line struct {
 	bare   bool        // the message at hand came without the size of its datagrams
 	empty  int         // looks in a row that found nothing
 	found  int         // and that found something
+
+	stamped bool // the kernel tells when messages arrived
+	waits   waits
 }
 
 // quietAfter is how many looks in vain make a line quiet: then a look asks for one message and nothing about it, which costs the kernel
@@ -25,10 +29,13 @@ const quietAfter = 16
 
 // receive takes what has arrived.
 func (l *line) receive() (n int, err error) {
-	if l.bare = l.empty >= quietAfter; l.bare {
+	if l.bare = l.empty >= quietAfter && !l.stamped; l.bare {
 		n, err = l.socket.RecvBare(l.batch)
 	} else {
 		n, err = l.socket.Recv(l.batch)
+	}
+	if n > 0 && l.stamped {
+		l.waits.now = time.Now().UnixNano()
 	}
 	if n == 0 {
 		l.found = 0
@@ -55,7 +62,7 @@ func listen(l Listen, s Socket) (*line, error) {
 	if err != nil {
 		return nil, errors.Join(err, socket.Close())
 	}
-	return &line{socket: socket, batch: batch}, nil
+	return &line{socket: socket, batch: batch, stamped: socket.Features().Timestamps != sys.StampsOff}, nil
 }
 
 func (l *line) close() error { return errors.Join(l.socket.Close(), l.batch.Close()) }

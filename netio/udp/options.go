@@ -38,7 +38,8 @@ type Socket struct {
 	Loopback               bool          // multicast reaches members on this host, too
 	NoOffload              bool          // neither UDP_SEGMENT nor UDP_GRO: one datagram at a time
 	ReusePort              bool          // several receivers share the port; the kernel spreads senders over them
-	Timestamps             bool          // the kernel notes when datagrams arrive: Line.Kernel
+	Timestamps             bool          // the kernel notes when datagrams arrive: Receiver.Waits
+	StampDevice            string        // and so does this interface's device by its own clock, where it can (CAP_NET_ADMIN)
 }
 
 const defaultBuffer = 4 << 20
@@ -52,7 +53,10 @@ func (s Socket) options() sys.UDPOptions {
 	if o.SendBuffer == 0 {
 		o.SendBuffer = defaultBuffer
 	}
-	if s.Timestamps {
+	switch {
+	case s.StampDevice != "":
+		o.Timestamps, o.StampInterface = sys.StampsHardware, s.StampDevice
+	case s.Timestamps:
 		o.Timestamps = sys.StampsSoftware
 	}
 	return o
@@ -172,6 +176,8 @@ type Event struct {
 	Source  uint64         // whose stream; 0: the whole sender
 	Peer    netip.AddrPort // the other end
 	Err     error          // of Trouble
+	First   uint64         // of Gap: the first number that is missing
+	Last    uint64         // and the last
 }
 
 // EventKind says what changed.
@@ -183,11 +189,12 @@ const (
 	Disconnected                      // it was silent for Liveness
 	Trouble                           // the network or a mirror refused; reported once until it works again
 	Recovered                         // it works again
+	Gap                               // frames First to Last will not be delivered: they are lost, or their mirror had no room
 )
 
 // String names the kind.
 func (k EventKind) String() string {
-	return [...]string{"", "connected", "disconnected", "trouble", "recovered"}[min(k, Recovered)]
+	return [...]string{"", "connected", "disconnected", "trouble", "recovered", "gap"}[min(k, Gap)]
 }
 
 func (o ReceiverOptions) checked() (ReceiverOptions, error) {

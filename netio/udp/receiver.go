@@ -106,6 +106,9 @@ func (r *Receiver) message(l *line, i int) {
 		r.drop(Truncated, 1)
 		return
 	}
+	if l.stamped {
+		l.waits.add(l.batch.Stamp(i))
+	}
 	r.Bytes += uint64(len(data))
 	if !l.batch.FromIs(i, &l.from) {
 		l.from = l.batch.From(i)

@@ -29,6 +29,7 @@ const (
 
 	maxReceivers = 64
 	budgetBurst  = 1 << 20 // bytes
+	maxName      = 40      // bytes
 )
 
 // SenderOptions say what a Sender carries and where to.
@@ -40,6 +41,10 @@ type SenderOptions struct {
 	Lines []Dial
 
 	Reliability Reliability
+
+	// Name names the sender's place in the rings it carries; empty is "udp" and the channel's name. Two repaired senders of the same
+	// rings need two.
+	Name string
 
 	// From is where a best-effort sender begins in a ring. A repaired one begins at the oldest record, and goes on where a
 	// former life of it was confirmed.
@@ -91,8 +96,15 @@ func (o SenderOptions) checked() (SenderOptions, error) {
 	if o.Secret != nil && o.Suite == 0 {
 		o.Suite = seal.BestSuite()
 	}
+	if o.Name == "" {
+		o.Name = "udp " + o.Channel
+		o.Name = o.Name[:min(len(o.Name), maxName)]
+	}
 	c := common{channel: o.Channel, lines: len(o.Lines), mtu: o.MTU, heartbeat: o.Heartbeat, liveness: o.Liveness, secret: o.Secret, suite: o.Suite}
 	faults := c.check()
+	if len(o.Name) > maxName {
+		faults = append(faults, fmt.Errorf("name %q: at most %d bytes", o.Name, maxName))
+	}
 	for i, l := range o.Lines {
 		if !l.To.IsValid() || l.To.Port() == 0 {
 			faults = append(faults, fmt.Errorf("line %d: no destination", i))

@@ -265,8 +265,14 @@ func (r *Receiver) noRoom(s *stream, err error, first, last uint64) bool {
 		r.drop(Full, last-first+1)
 	}
 	s.next = last + 1 // the mirror counts them as lost when it goes on
-	r.Lost += last - first + 1
+	r.miss(s, first, last)
 	return true
+}
+
+// miss counts frames that will not be delivered.
+func (r *Receiver) miss(s *stream, first, last uint64) {
+	r.Lost += last - first + 1
+	r.tell(Event{Kind: Gap, Source: s.source, Peer: s.peer.AddrPort(), First: first, Last: last})
 }
 
 // cut returns the first records of run that fit into limit bytes, and how many they are: one at least.
@@ -371,7 +377,7 @@ func (r *Receiver) pass(s *stream, to uint64) {
 	}
 	if !s.fresh {
 		r.drop(Missing, to-s.next)
-		r.Lost += to - s.next
+		r.miss(s, s.next, to-1)
 	}
 	s.passed[s.passes%passedKept] = seal.Range{First: s.next, Last: to - 1}
 	s.passes++
