@@ -86,28 +86,31 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-// publish commits n messages of size bytes that carry their own number.
+// publish commits n messages of size bytes that carry their own number, and steps while the ring is full.
 func (b *bed) publish(n, size int) {
 	b.t.Helper()
 	for range n {
-		buf := make([]byte, size)
-		for i := range buf {
-			buf[i] = byte(b.pub.Seq()) + byte(i)
-		}
-		binary.LittleEndian.PutUint64(buf, b.pub.Seq())
-		b.pub.SetStamp(b.pub.Seq() + 7)
-		for {
-			p, err := b.pub.Claim(size)
-			if errors.Is(err, ring.ErrFull) {
-				b.step()
-				continue
-			}
-			must(b.t, err)
-			copy(p, buf)
-			must(b.t, b.pub.Commit(size))
-			break
+		for !b.offer(size) {
+			b.step()
 		}
 	}
+}
+
+// offer commits one such message, or reports false when the ring is full.
+func (b *bed) offer(size int) bool {
+	b.t.Helper()
+	p, err := b.pub.Claim(size)
+	if errors.Is(err, ring.ErrFull) {
+		return false
+	}
+	must(b.t, err)
+	for i := range p {
+		p[i] = byte(b.pub.Seq()) + byte(i)
+	}
+	binary.LittleEndian.PutUint64(p, b.pub.Seq())
+	b.pub.SetStamp(b.pub.Seq() + 7)
+	must(b.t, b.pub.Commit(size))
+	return true
 }
 
 // step runs both ends once and polls the mirrors.

@@ -4,20 +4,35 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/alphapulse/transport/internal/netlab"
-	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/ring"
 )
 
 // labBed puts a sender into one namespace and a receiver into each of the others.
 type labBed struct {
 	*bed
-	lab  *netlab.Lab
-	beds []*bed // one per receiver, for what it got
+	lab   *netlab.Lab
+	beds  []*bed // one per receiver, for what it got
+	watch *stopwatch
 }
 
 const labPort = 9100
+
+// stopwatch is the clock of a bed whose silences are measured. It runs like the machine's, but no turn takes longer than
+// longestTurn: a test that is kept from running does not take the other end for silent.
+type stopwatch struct{ real, now time.Time }
+
+const longestTurn = 2 * time.Millisecond
+
+func newStopwatch() *stopwatch { now := time.Now(); return &stopwatch{now, now} }
+
+func (w *stopwatch) turn() time.Time {
+	real := time.Now()
+	w.now, w.real = w.now.Add(min(real.Sub(w.real), longestTurn)), real
+	return w.now
+}
 
 func newLab(t *testing.T, receivers int) *netlab.Lab {
 	t.Helper()
@@ -34,7 +49,8 @@ func newLab(t *testing.T, receivers int) *netlab.Lab {
 	return l
 }
 
-// newLabBed opens both ends. group, if set, is where the sender sends; else it sends to the only receiver.
+// newLabBed opens both ends. group, if set, is where the sender sends; else it sends to the only receiver, on as many ports as it
+// has lines.
 func newLabBed(t *testing.T, receivers int, group netip.Addr, so SenderOptions, ro ReceiverOptions) *labBed {
 	t.Helper()
 	b := &labBed{bed: &bed{t: t}, lab: newLab(t, receivers)}
@@ -42,40 +58,31 @@ func newLabBed(t *testing.T, receivers int, group netip.Addr, so SenderOptions, 
 	var err error
 	b.pub, err = b.source.Writer()
 	must(t, err)
+	lines := max(len(so.Lines), 1)
 	for i := range receivers {
 		one := &bed{t: t, pub: b.pub}
 		b.beds = append(b.beds, one)
 		o := ro
-		o.Channel = "signals"
 		any := netip.IPv4Unspecified()
 		if group.Is6() {
 			any = netip.IPv6Unspecified()
 		}
-		o.Lines = []Listen{{Bind: netip.AddrPortFrom(any, labPort), Group: group, Interface: netlab.Device}}
-		if !group.IsValid() {
-			o.Lines[0].Interface = ""
+		for line := range lines {
+			o.Lines = append(o.Lines, Listen{Bind: netip.AddrPortFrom(any, labPort+uint16(line))})
 		}
-		o.Inbox = netio.InboxOptions{Opened: func(r *ring.Ring) {
-			reader, err := r.Reader(ring.ReaderOptions{From: ring.Oldest})
-			must(t, err)
-			one.mirrors = append(one.mirrors, reader)
-		}}
-		must(t, b.lab.In(fmt.Sprintf("rx%d", i), func() (err error) {
-			one.recv, err = NewReceiver(o)
-			return err
-		}))
-		t.Cleanup(func() {
-			for _, m := range one.mirrors {
-				must(t, m.Close())
-			}
-			must(t, one.recv.Close())
-		})
+		if group.IsValid() {
+			o.Lines[0].Group, o.Lines[0].Interface = group, netlab.Device
+		}
+		must(t, b.lab.In(fmt.Sprintf("rx%d", i), func() error { one.listen(o); return nil }))
 	}
 	to := b.lab.Addr("rx0")
 	if group.IsValid() {
 		to = group
 	}
-	so.Channel, so.Lines = "signals", []Dial{{To: netip.AddrPortFrom(to, labPort)}}
+	so.Channel, so.Lines = "signals", nil
+	for line := range lines {
+		so.Lines = append(so.Lines, Dial{To: netip.AddrPortFrom(to, labPort+uint16(line))})
+	}
 	if group.IsValid() {
 		so.Lines[0].Interface = netlab.Device
 	}
@@ -89,18 +96,29 @@ func newLabBed(t *testing.T, receivers int, group netip.Addr, so SenderOptions, 
 	return b
 }
 
+// turn runs the sender and these receivers once.
+func (b *labBed) turn(run []*bed) {
+	if b.watch != nil {
+		b.send.SetNow(b.watch.turn())
+	}
+	_, err := b.send.Do()
+	must(b.t, err)
+	for _, one := range run {
+		if b.watch != nil {
+			one.recv.SetNow(b.watch.now)
+		}
+		_, err := one.recv.Do()
+		must(b.t, err)
+		one.poll()
+	}
+}
+
 // all runs the sender and these receivers until ok.
 func (b *labBed) all(what string, run []*bed, ok func() bool) {
 	b.t.Helper()
-	for tries := 0; !ok(); tries++ {
-		_, err := b.send.Do()
-		must(b.t, err)
-		for _, one := range run {
-			_, err := one.recv.Do()
-			must(b.t, err)
-			one.poll()
-		}
-		if tries > 3_000_000 {
+	for end := time.Now().Add(20 * time.Second); !ok(); {
+		b.turn(run)
+		if time.Now().After(end) {
 			b.t.Fatalf("%s did not come about: sender %+v, receiver %+v", what, b.send.Stats(), b.recv.Stats())
 		}
 	}
