@@ -39,11 +39,12 @@ func (r *Receiver) chores(now time.Duration) error {
 		if !s.stash.empty() { // the mirror may have room again
 			r.drain(s)
 		}
-		if r.options.Reliability == Repaired {
+		switch {
+		case r.options.Reliability != Repaired:
+			r.giveUp(s, now)
+		case s.connected: // else the sender shall miss this receiver, and not go by one that hears nothing
 			r.ask(s, now)
 			r.status(s, now)
-		} else {
-			r.giveUp(s, now)
 		}
 	}
 	return nil
