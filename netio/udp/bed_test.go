@@ -90,9 +90,7 @@ func ignoreClosed(err error) error {
 func (b *bed) publish(n, size int) {
 	b.t.Helper()
 	for range n {
-		for !b.offer(size) {
-			b.step()
-		}
+		b.until("room in the ring", func() bool { return b.offer(size) })
 	}
 }
 

@@ -33,7 +33,8 @@ type receiver struct {
 // want is a range that a receiver asked for.
 type want struct {
 	seal.Range
-	id uint64
+	id     uint64
+	offset int // how much of a first record in parts is in envelopes again
 }
 
 // hear takes what receivers say, a few envelopes per line.
@@ -210,6 +211,6 @@ func (s *Sender) asked(f *feed, h *seal.Header, body []byte) {
 			s.drop(OverBudget, 1)
 			return
 		}
-		f.wants = append(f.wants, want{r, h.Seq})
+		f.wants = append(f.wants, want{Range: r, id: h.Seq})
 	}
 }

@@ -22,22 +22,24 @@ func (s *Sender) repair(f *feed, now time.Duration) error {
 		}
 		r.tokens = min(r.tokens+int64((now-r.paidAt).Seconds()*float64(s.options.Budget)), budgetBurst)
 		r.paidAt = now
-		if r.tokens <= 0 {
+		if r.tokens <= 0 && w.offset == 0 { // a record that is begun is sent to its end: half of it is of no use
 			s.drop(OverBudget, 1)
 			f.wants = append(f.wants[:0], f.wants[1:]...)
 			continue
 		}
-		next, err := s.again(f, r, wire, w.Range, now)
+		next, err := s.again(f, r, wire, w, now)
 		if err != nil {
 			return err
 		}
-		w.First = next
+		if next != w.First {
+			w.First, w.offset = next, 0
+		}
 	}
 	return nil
 }
 
 // again sends one datagram of a range, or says that its beginning is lost, and returns the number to go on with.
-func (s *Sender) again(f *feed, r *receiver, w *wire, want seal.Range, now time.Duration) (next uint64, err error) {
+func (s *Sender) again(f *feed, r *receiver, w *wire, want *want, now time.Duration) (next uint64, err error) {
 	last := min(want.Last, f.held()-1)
 	if last < want.First {
 		return want.Last + 1, nil // not carried yet: it is on its way
@@ -54,7 +56,7 @@ func (s *Sender) again(f *feed, r *receiver, w *wire, want seal.Range, now time.
 	}
 	bound := s.bound()
 	if size := seal.RecordSize(run, want.First, 1<<28-1); size > bound {
-		return want.First + 1, s.fragmentsAgain(f, r, w, epoch, want.First, run[:size], bound, now)
+		return s.fragmentsAgain(f, r, w, epoch, want, run[:size], bound, now)
 	}
 	part, k := cut(run, bound)
 	if over := want.First + uint64(k) - 1; over > last {
@@ -106,22 +108,25 @@ func (s *Sender) lost(f *feed, r *receiver, w *wire, gone seal.Range, now time.D
 	return s.emitTo(w, &r.from, f, &h, nil, body[:], false, 0, now)
 }
 
-// fragmentsAgain sends all parts of a record again.
-func (s *Sender) fragmentsAgain(f *feed, r *receiver, w *wire, epoch uint32, seq uint64, record []byte, bound int, now time.Duration) error {
-	s.Again++
-	for offset := 0; offset < len(record) && w.spare(); {
-		n := min(bound-seal.FragmentHeader, len(record)-offset)
-		if n < len(record)-offset {
+// fragmentsAgain sends parts of a record again, as many as the batch takes: the rest follows with the next.
+func (s *Sender) fragmentsAgain(f *feed, r *receiver, w *wire, epoch uint32, want *want, record []byte, bound int, now time.Duration) (next uint64, err error) {
+	for want.offset < len(record) {
+		if !w.spare() {
+			return want.First, nil
+		}
+		n := min(bound-seal.FragmentHeader, len(record)-want.offset)
+		if n < len(record)-want.offset {
 			n &^= 7
 		}
 		var head [seal.FragmentHeader]byte
-		seal.PutFragment(head[:], offset, len(record))
-		h := seal.Header{Kind: seal.Fragment, Channel: s.channel, Source: f.source, Epoch: epoch, Seq: seq}
-		if err := s.emitTo(w, &r.from, f, &h, head[:], record[offset:offset+n], true, 0, now); err != nil {
-			return err
+		seal.PutFragment(head[:], want.offset, len(record))
+		h := seal.Header{Kind: seal.Fragment, Channel: s.channel, Source: f.source, Epoch: epoch, Seq: want.First}
+		if err := s.emitTo(w, &r.from, f, &h, head[:], record[want.offset:want.offset+n], true, 0, now); err != nil {
+			return want.First, err
 		}
 		r.tokens -= int64(n)
-		offset += n
+		want.offset += n
 	}
-	return nil
+	s.Again++
+	return want.First + 1, nil
 }
