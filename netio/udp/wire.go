@@ -28,6 +28,7 @@ type wire struct {
 	path    uint8
 	to      *sys.Address // nil: connected
 	room    int          // bytes of a datagram
+	built   int          // and those of the batch
 	most    int          // datagrams per message
 	trouble bool
 
@@ -85,6 +86,7 @@ func (w *wire) reset() {
 	w.batch.Reset()
 	w.used, w.segment, w.count, w.closed, w.dest, w.datagrams, w.bytes = 0, 0, 0, true, nil, 0, 0
 	w.atMost = w.messages()
+	w.built = w.room
 }
 
 // spare reports whether another datagram of any size fits, wherever it goes.
@@ -204,8 +206,12 @@ func (s *Sender) flush(w *wire) (done bool, err error) {
 	return true, nil
 }
 
-// shrink makes datagrams as small as the path now takes, as far as the kernel knows; else half as large.
+// shrink makes datagrams as small as the path now takes, as far as the kernel knows; else half as large. The messages of one batch are of
+// one size and are refused one after the other: that says it once.
 func (s *Sender) shrink(w *wire) {
+	if w.room < w.built {
+		return
+	}
 	least := room(MinMTU, s.options.Lines[w.path].To.Addr())
 	if mtu, err := w.socket.MTU(); err == nil && room(mtu, s.options.Lines[w.path].To.Addr()) < w.room {
 		w.room = max(room(mtu, s.options.Lines[w.path].To.Addr()), least)
