@@ -13,10 +13,11 @@ import (
 	"github.com/alphapulse/transport/seal/pack"
 )
 
-// tap passes datagrams on and keeps those that go to the receiver.
+// tap passes datagrams on and keeps those that go to the receiver, and those that come back.
 type tap struct {
 	mu       sync.Mutex
 	captured [][]byte
+	answers  [][]byte
 	up, down int // bytes
 }
 
@@ -58,6 +59,7 @@ func (p *tap) via(t testing.TB) func(netip.AddrPort) netip.AddrPort {
 				}
 				p.mu.Lock()
 				p.down += n
+				p.answers = append(p.answers, append([]byte(nil), buf[:n]...))
 				to := peer
 				p.mu.Unlock()
 				_, _ = near.WriteToUDPAddrPort(buf[:n], to)
@@ -70,6 +72,13 @@ func (p *tap) via(t testing.TB) func(netip.AddrPort) netip.AddrPort {
 		})
 		return near.LocalAddr().(*net.UDPAddr).AddrPort()
 	}
+}
+
+// kept returns what the tap has kept until now.
+func (p *tap) kept() (captured, answers [][]byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.captured, p.answers
 }
 
 func isRefused(err error) bool { return sys.Transient(err) }
