@@ -64,7 +64,11 @@ func (b *bed) listen(ro ReceiverOptions) {
 		ro.Lines = []Listen{{Bind: anyPort()}}
 	}
 	ro.Inbox = netio.InboxOptions{Dir: ro.Inbox.Dir, Capacity: ro.Inbox.Capacity, Opened: func(r *ring.Ring) {
-		reader, err := r.Reader(ring.ReaderOptions{From: ring.Oldest})
+		o := ring.ReaderOptions{From: ring.Oldest}
+		if ro.Inbox.Dir != "" { // goes on where a former life of it left off
+			o.Name, o.Durable = "strategy", true
+		}
+		reader, err := r.Reader(o)
 		must(b.t, err)
 		b.mirrors, b.rings = append(b.mirrors, reader), append(b.rings, r)
 	}}
@@ -77,6 +81,16 @@ func (b *bed) listen(ro ReceiverOptions) {
 		}
 		must(b.t, recv.Close())
 	})
+}
+
+// hangUp closes the receiver and its mirrors' readers. With a directory for its inbox, listen goes on from there.
+func (b *bed) hangUp() {
+	b.t.Helper()
+	for _, m := range b.mirrors {
+		must(b.t, m.Close())
+	}
+	must(b.t, b.recv.Close())
+	b.mirrors, b.rings = nil, nil
 }
 
 func ignoreClosed(err error) error {

@@ -46,9 +46,13 @@ func (s *Sender) hear(now time.Duration) error {
 		for range 16 {
 			n, err := w.socket.RecvOne(s.inbound)
 			if n == 0 {
-				if err != nil && !sys.Transient(err) {
+				if err == nil || err == sys.ErrAgain {
+					break
+				}
+				if !sys.Transient(err) {
 					return err
 				}
+				s.refused(w, err)
 				break
 			}
 			data, _ := s.inbound.Message(0)

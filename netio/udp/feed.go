@@ -268,6 +268,9 @@ func (s *Sender) fragments(f *feed, bound int, now time.Duration) error {
 // one sends a single envelope by the shortest way. It reports false when the socket will not have it now.
 func (s *Sender) one(h *seal.Header, run []byte) bool {
 	w := s.wires[0]
+	if w.trouble {
+		return false // flush tells when it is over
+	}
 	h.Length = len(run)
 	out := w.mem[:seal.HeaderSize+len(run)]
 	h.Put(out)
@@ -278,7 +281,10 @@ func (s *Sender) one(h *seal.Header, run []byte) bool {
 	} else {
 		err = w.socket.SendOne(out)
 	}
-	if err != nil || w.trouble {
+	if err != nil {
+		if err == sys.ErrRefused {
+			s.refused(w, err)
+		}
 		return false
 	}
 	s.counts(len(out))

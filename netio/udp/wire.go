@@ -3,6 +3,7 @@ package udp
 import (
 	"errors"
 	"net/netip"
+	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
 	"github.com/alphapulse/transport/seal"
@@ -31,6 +32,7 @@ type wire struct {
 	built   int          // and those of the batch
 	most    int          // datagrams per message
 	trouble bool
+	calm    time.Duration // when what was refused after it was sent counts as over
 
 	// The message that is being put together.
 	dest    *sys.Address
@@ -179,7 +181,7 @@ func (w *wire) added(size int) {
 func (s *Sender) flush(w *wire) (done bool, err error) {
 	for tries := 0; w.batch.Unsent() > 0; tries++ {
 		if _, err = w.socket.Send(w.batch); err == nil {
-			if w.trouble {
+			if w.trouble && s.clock.now >= w.calm {
 				w.trouble = false
 				s.tell(Event{Kind: Recovered, Peer: s.options.Lines[w.path].To})
 			}
@@ -192,7 +194,7 @@ func (s *Sender) flush(w *wire) (done bool, err error) {
 		case err == sys.ErrAgain || err == sys.ErrNoBuffers && tries < 64:
 			return false, nil
 		case err == sys.ErrRefused && tries < 8:
-			s.told(w, err) // of an earlier datagram: nothing was refused now
+			s.refused(w, err)
 			continue
 		case err == sys.ErrTooBig || err == sys.ErrSegments:
 			s.shrink(w)
@@ -218,6 +220,14 @@ func (s *Sender) shrink(w *wire) {
 		return
 	}
 	w.room = max(w.room/2, least)
+}
+
+// refused counts a datagram that the far host, or one on the way, sent word of: a closed port. Each datagram may bring such a word, and
+// leaves well nevertheless: the trouble is over when none has come for as long as silence takes to be told.
+func (s *Sender) refused(w *wire, err error) {
+	w.calm = s.clock.now + s.options.Liveness
+	s.told(w, err)
+	s.drop(Unsendable, 1)
 }
 
 // told tells of trouble on a line, once until it works again.
