@@ -161,7 +161,10 @@ func TestADeafReceiverDoesNotHoldTheOthers(t *testing.T) {
 	}
 	must(t, b.lab.Heal("rx1", "tx"))
 	deaf := b.beds[1]
-	b.all("the rest", b.beds, func() bool { return deaf.settled(total) })
+	b.all("the rest", b.beds, func() bool { return deaf.settled(total) && sent.connected == 3 })
+	b.publish(20, 64) // a mirror says what is lost before what follows it
+	total += 20
+	b.all("both", b.beds, func() bool { return b.beds[0].settled(total) && deaf.settled(total) })
 	b.beds[0].verify(1, total, false)
 	deaf.verify(1, total, true)
 	if s := deaf.recv.tally.Stats; s.Lost == 0 || s.Lost != total-uint64(len(deaf.got)) || deaf.mirrors[0].Lost() != s.Lost {
