@@ -28,6 +28,10 @@ type receiver struct {
 	heardAt time.Duration
 	tokens  int64 // bytes it may have sent again
 	paidAt  time.Duration
+
+	missed   uint64 // what it asked for first, last time
+	missedAt time.Duration
+	vain     int // times that it asked for that again
 }
 
 // want is a range that a receiver asked for.
@@ -196,6 +200,28 @@ func (f *feed) held() uint64 {
 	return f.reader.Seq()
 }
 
+// vainAsks is how often a receiver asks in vain for what it waits for before its path is taken for one that drops large datagrams.
+const vainAsks = 8
+
+// despair makes datagrams smaller where a receiver that hears heartbeats, since it has not fallen silent, never gets what it waits for: a
+// path that became too small and says nothing of it, as RFC 4821 §7.7 calls a black hole.
+func (s *Sender) despair(r *receiver, first uint64) {
+	now, w := s.clock.now, s.wires[r.path]
+	if first != r.missed || first != r.next {
+		r.missed, r.missedAt, r.vain = first, now, 0
+		return
+	}
+	if r.vain++; r.vain < vainAsks || now-r.missedAt < 3*s.options.Liveness {
+		return
+	}
+	r.missedAt, r.vain = now, 0
+	before := w.room
+	if s.shrink(w); w.room < before {
+		s.told(w, sys.ErrTooBig)
+		s.drop(Unsendable, 1)
+	}
+}
+
 // asked takes a nak: what it wants is sent as far as the receiver's budget goes, and it will ask again for the rest.
 func (s *Sender) asked(f *feed, h *seal.Header, body []byte) {
 	var ranges [seal.MaxRanges]seal.Range
@@ -204,17 +230,19 @@ func (s *Sender) asked(f *feed, h *seal.Header, body []byte) {
 		s.drop(Malformed, 1)
 		return
 	}
-	if f.receiver(h.Seq) == nil { // it says where it stands first
+	r := f.receiver(h.Seq)
+	if r == nil { // it says where it stands first
 		s.drop(Misplaced, 1)
 		return
 	}
+	s.despair(r, ranges[0].First)
 	s.Naks += uint64(n)
 	s.dirty = true
-	for _, r := range ranges[:n] {
+	for _, one := range ranges[:n] {
 		if len(f.wants) == cap(f.wants) && cap(f.wants) >= 4*seal.MaxRanges {
 			s.drop(OverBudget, 1)
 			return
 		}
-		f.wants = append(f.wants, want{Range: r, id: h.Seq})
+		f.wants = append(f.wants, want{Range: one, id: h.Seq})
 	}
 }

@@ -84,3 +84,30 @@ func TestAPathThatShrinksUnderTheSenderIsTold(t *testing.T) {
 		})
 	}
 }
+
+// TestAPathThatDropsLargePacketsIsFoundOut lowers only the MTU of the far end: what is larger vanishes, and nobody is told, as in a tunnel.
+func TestAPathThatDropsLargePacketsIsFoundOut(t *testing.T) {
+	secret := seal.NewSecret()
+	for name, key := range map[string]*seal.Secret{"plain": nil, "sealed": &secret} {
+		t.Run(name, func(t *testing.T) {
+			var sent troubles
+			plain := Socket{NoOffload: true} // messages of segments would pass
+			b := newLabBed(t, 1, netip.Addr{}, SenderOptions{Reliability: Repaired, Secret: key, Heartbeat: cutHeartbeat, Liveness: cutLiveness,
+				Events: sent.add, Socket: plain}, ReceiverOptions{Reliability: Repaired, Secret: key, Liveness: cutLiveness, Socket: plain})
+			one := b.beds[0]
+			b.publishSizes(5)
+			b.all("a start", b.beds, b.send.Drained)
+			must(t, b.lab.MTU("rx0", narrow))
+			b.publishSizes(10)
+			b.all("delivery", b.beds, b.send.Drained)
+			one.verify(1, b.pub.Seq()-1, false)
+			if s := b.recv.tally.Stats; s.Lost != 0 || len(sent.told) != 1 || !sent.named() || sent.recovered != 1 {
+				t.Errorf("lost %d; told %q, recovered %d times", s.Lost, sent.told, sent.recovered)
+			}
+			to := b.send.options.Lines[0].To.Addr()
+			if got := b.send.wires[0].room; got > room(narrow, to) || got < room(MinMTU, to) {
+				t.Errorf("datagrams of up to %d bytes, the path takes %d", got, room(narrow, to))
+			}
+		})
+	}
+}
