@@ -22,6 +22,7 @@ type bed struct {
 	rings   []*ring.Ring
 	got     []message
 	batch   [256]ring.Record
+	now     time.Time // see pass
 }
 
 type message struct {
@@ -36,19 +37,25 @@ func anyPort() netip.AddrPort { return netip.AddrPortFrom(loopback, 0) }
 // newBed connects both ends over loopback, or by way of via, which gets the receiver's address and returns where to send.
 func newBed(t testing.TB, so SenderOptions, ro ReceiverOptions, via func(netip.AddrPort) netip.AddrPort) *bed {
 	t.Helper()
+	return newBedOf(t, ringOptions, so, ro, via)
+}
+
+// newBedOf is newBed with another ring.
+func newBedOf(t testing.TB, source ring.Options, so SenderOptions, ro ReceiverOptions, via func(netip.AddrPort) netip.AddrPort) *bed {
+	t.Helper()
 	b := &bed{t: t}
-	b.source = mustRing(t, ring.Options{})
+	b.source = mustRing(t, source)
 	pub, err := b.source.Writer()
 	must(t, err)
 	b.pub = pub
 	b.listen(ro)
-	to := b.recv.Local(0)
-	if via != nil {
-		to = via(to)
-	}
 	so.Channel = "signals"
-	if so.Lines == nil {
-		so.Lines = []Dial{{To: to}}
+	for i := range max(len(ro.Lines), 1) {
+		to := b.recv.Local(i)
+		if via != nil {
+			to = via(to)
+		}
+		so.Lines = append(so.Lines, Dial{To: to})
 	}
 	b.send, err = NewSender(so)
 	must(t, err)
@@ -57,8 +64,30 @@ func newBed(t testing.TB, so SenderOptions, ro ReceiverOptions, via func(netip.A
 	return b
 }
 
+// pass lets time go by at both ends, and only here: from now on they have no clock of their own, and a step takes a
+// millisecond.
+func (b *bed) pass(d time.Duration) {
+	if b.now.IsZero() {
+		b.now = time.Now()
+	}
+	b.now = b.now.Add(d)
+	b.send.SetNow(b.now)
+	b.recv.SetNow(b.now)
+}
+
 func (b *bed) listen(ro ReceiverOptions) {
 	b.t.Helper()
+	must(b.t, b.open(ro))
+	b.t.Cleanup(func() {
+		for _, m := range b.mirrors {
+			must(b.t, ignoreClosed(m.Close()))
+		}
+		must(b.t, b.recv.Close())
+	})
+}
+
+// open opens the receiver, and a reader of each of its mirrors.
+func (b *bed) open(ro ReceiverOptions) (err error) {
 	ro.Channel = "signals"
 	if ro.Lines == nil {
 		ro.Lines = []Listen{{Bind: anyPort()}}
@@ -72,15 +101,8 @@ func (b *bed) listen(ro ReceiverOptions) {
 		must(b.t, err)
 		b.mirrors, b.rings = append(b.mirrors, reader), append(b.rings, r)
 	}}
-	recv, err := NewReceiver(ro)
-	must(b.t, err)
-	b.recv = recv
-	b.t.Cleanup(func() {
-		for _, m := range b.mirrors {
-			must(b.t, ignoreClosed(m.Close()))
-		}
-		must(b.t, recv.Close())
-	})
+	b.recv, err = NewReceiver(ro)
+	return err
 }
 
 // hangUp closes the receiver and its mirrors' readers. With a directory for its inbox, listen goes on from there.
@@ -127,6 +149,9 @@ func (b *bed) offer(size int) bool {
 
 // step runs both ends once and polls the mirrors.
 func (b *bed) step() {
+	if !b.now.IsZero() {
+		b.pass(time.Millisecond)
+	}
 	_, err := b.send.Do()
 	must(b.t, err)
 	_, err = b.recv.Do()
