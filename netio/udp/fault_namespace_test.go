@@ -124,7 +124,11 @@ func (b *labBed) all(what string, run []*bed, ok func() bool) {
 	for end := time.Now().Add(20 * time.Second); !ok(); {
 		b.turn(run)
 		if time.Now().After(end) {
-			b.t.Fatalf("%s did not come about: sender %+v, receiver %+v", what, b.send.Stats(), b.recv.Stats())
+			b.t.Logf("sender %+v", b.send.Stats())
+			for _, one := range run {
+				b.t.Logf("receiver %+v", one.recv.Stats())
+			}
+			b.t.Fatalf("%s did not come about", what)
 		}
 	}
 }
