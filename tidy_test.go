@@ -84,8 +84,9 @@ var apart = []struct{ from, to, why string }{
 
 // excused from the cellar: tests that need from the kernel what no program should be able to call.
 var excused = map[string]string{
-	"ring/crash_linux_test.go":  "its children die with it, and one lives in a pid namespace of its own",
-	"numa/memory_linux_test.go": "takes a capability and a limit from its own thread, to be refused like anybody else",
+	"ring/crash_linux_test.go":     "its children die with it, and one lives in a pid namespace of its own",
+	"netio/udp/clock_jump_test.go": "sets the wall clock of an instant and leaves its monotonic reading, which only the kernel does",
+	"numa/memory_linux_test.go":    "takes a capability and a limit from its own thread, to be refused like anybody else",
 }
 
 // rules is what TestTidy holds the tree to.
