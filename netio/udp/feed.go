@@ -319,7 +319,7 @@ func (s *Sender) emitTo(w *wire, to *sys.Address, f *feed, h *seal.Header, head,
 			return err
 		}
 		if ok = w.add(to, out, nil, pad); ok {
-			s.counts(len(out))
+			s.counts(max(len(out), pad))
 		}
 	case mapped && len(body) >= gatherFrom:
 		h.Length = len(head) + len(body)

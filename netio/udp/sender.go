@@ -52,7 +52,7 @@ func NewSender(o SenderOptions) (*Sender, error) {
 		return nil, err
 	}
 	s := &Sender{options: o, channel: seal.ChannelID(o.Channel), clock: newClock(), tally: newTally(), scratch: make([]byte, 2048)}
-	s.paced.rate = o.Pace
+	s.paced.rate = o.Pace * int64(len(o.Lines)) // what all of them carry is counted together
 	if o.Codec != nil {
 		s.packed = make([]byte, sys.MaxDatagram)
 	}
