@@ -108,7 +108,7 @@ func TestRepairAllocatesNothing(t *testing.T) {
 			b.until("a start", func() bool { return len(b.got) == 50 })
 			b.until("confirmation", b.send.Drained)
 			turns := func() (n uint64) {
-				for range 100 {
+				for range turnsCounted() {
 					n += allocations(func() {
 						for range 40 {
 							b.emit(1, 700)
@@ -137,9 +137,17 @@ func TestRepairAllocatesNothing(t *testing.T) {
 	}
 }
 
-// turns carries n messages of size bytes, a hundred times over, and returns what either side allocates thereby.
+// turnsCounted is how many turns are counted.
+func turnsCounted() int {
+	if check.On { // not for what it counts
+		return 10
+	}
+	return 100
+}
+
+// turns carries n messages of size bytes, time and again, and returns what either side allocates thereby.
 func (b *bed) turns(n, size int) (sent, received uint64) {
-	for range 100 {
+	for range turnsCounted() {
 		b.pass(time.Millisecond)
 		sent += allocations(func() { b.emit(n, size) })
 		received += allocations(b.absorb)

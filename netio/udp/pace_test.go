@@ -45,7 +45,7 @@ func TestPaceBoundsWhatLeavesOnEachLine(t *testing.T) {
 				b.until("session", func() bool { return len(b.recv.all) > 0 })
 			}
 			lines := max(len(ro.Lines), 1)
-			b.pass(0)
+			b.pass(time.Second) // of which no more is saved up than the burst
 			before := b.recv.tally.Stats
 			for i := 1; i <= length; i++ {
 				for b.pub.Seq()-b.send.Frames < 5*each { // thousands of messages wait, however well they are compressed
