@@ -28,6 +28,11 @@ type asking struct {
 
 // chores is what depends on time: holes, requests, statuses, silence. It runs every choresEvery at most.
 func (r *Receiver) chores(now time.Duration) error {
+	for _, l := range r.lines {
+		if err := r.answered(l); err != nil {
+			return err
+		}
+	}
 	for _, s := range r.all {
 		if s.connected && now-s.heardAt > r.options.Liveness {
 			s.connected = false
@@ -157,7 +162,7 @@ func (r *Receiver) answer(s *stream, kind seal.Kind, body []byte) {
 		h.Put(out)
 		copy(out[seal.HeaderSize:], body)
 	}
-	if len(out) > 0 && s.at.socket.SendOneTo(out, &s.peer) != nil {
+	if len(out) > 0 && s.at.speaks().SendOneTo(out, &s.peer) != nil {
 		r.drop(Unsendable, 1)
 	}
 }

@@ -12,6 +12,7 @@ import (
 type line struct {
 	socket *sys.UDP
 	batch  *sys.RecvBatch
+	own    *line // of a group: the socket that speaks, and that is spoken to alone; nil: socket does
 	path   uint8
 	from   sys.Address // who sent the message at hand
 	turns  uint        // times that from was somebody else than before
@@ -46,26 +47,75 @@ func (l *line) receive() (n int, err error) {
 	return n, err
 }
 
-func listen(l Listen, s Socket) (*line, error) {
+func listen(l Listen, s Socket, path uint8) (*line, error) {
 	o := s.options()
 	o.Bind = l.Bind
 	socket, err := sys.OpenUDP(o)
 	if err != nil {
 		return nil, err
 	}
-	if l.Group.IsValid() {
-		if err := socket.Join(l.Group, l.From, l.Interface); err != nil {
-			return nil, errors.Join(err, socket.Close())
-		}
-	}
-	batch, err := sys.NewRecvBatch(recvMessages, recvSize)
-	if err != nil {
+	one := &line{socket: socket, path: path, stamped: socket.Features().Timestamps != sys.StampsOff}
+	if one.batch, err = sys.NewRecvBatch(recvMessages, recvSize); err != nil {
 		return nil, errors.Join(err, socket.Close())
 	}
-	return &line{socket: socket, batch: batch, stamped: socket.Features().Timestamps != sys.StampsOff}, nil
+	if l.Group.IsValid() {
+		err = socket.Join(l.Group, l.From, l.Interface)
+		if err == nil {
+			one.own, err = listen(alone(l), Socket{RecvBuffer: s.RecvBuffer, SendBuffer: s.SendBuffer, DSCP: s.DSCP, TTL: s.TTL, NoOffload: s.NoOffload}, path)
+		}
+		if err != nil {
+			return nil, errors.Join(err, one.close())
+		}
+	}
+	return one, nil
 }
 
-func (l *line) close() error { return errors.Join(l.socket.Close(), l.batch.Close()) }
+// alone is where a member of a group speaks from. The group's port may be shared by receivers of this host: what is sent to it, and not
+// to the group, comes to any one of them, but an answer must come to who asked.
+func alone(l Listen) Listen {
+	if l.Bind.Addr().IsMulticast() {
+		return Listen{Bind: anyOf(l.Bind)}
+	}
+	return Listen{Bind: netip.AddrPortFrom(l.Bind.Addr(), 0)}
+}
+
+// speaks is the socket that answers.
+func (l *line) speaks() *sys.UDP {
+	if l.own != nil {
+		return l.own.socket
+	}
+	return l.socket
+}
+
+// answered takes what senders said to this receiver alone: repairs and sessions. It comes with the chores, at most ownReceives batches.
+func (r *Receiver) answered(l *line) error {
+	if l.own == nil {
+		return nil
+	}
+	for range ownReceives {
+		n, err := l.own.receive()
+		if err != nil && !sys.Transient(err) {
+			return onChannel(r.options.Channel, err)
+		}
+		for i := range n {
+			r.message(l.own, i)
+		}
+		if n < recvMessages {
+			return nil
+		}
+	}
+	return nil
+}
+
+const ownReceives = 8
+
+func (l *line) close() error {
+	err := errors.Join(l.socket.Close(), l.batch.Close())
+	if l.own != nil {
+		err = errors.Join(err, l.own.close())
+	}
+	return err
+}
 
 // Local returns the address of line i, with the port that was picked.
 func (r *Receiver) Local(i int) netip.AddrPort { return r.lines[i].socket.Local() }

@@ -37,7 +37,7 @@ type Socket struct {
 	TTL                    int           // 1 to 255, also of multicast; 0 is the system's, 1 for multicast
 	Loopback               bool          // multicast reaches members on this host, too
 	NoOffload              bool          // neither UDP_SEGMENT nor UDP_GRO: one datagram at a time
-	ReusePort              bool          // several receivers share the port; the kernel spreads senders over them
+	ReusePort              bool          // several receivers share the port: each hears its groups, other senders are spread over them
 	Timestamps             bool          // the kernel notes when datagrams arrive: Receiver.Waits
 	StampDevice            string        // and so does this interface's device by its own clock, where it can (CAP_NET_ADMIN)
 }

@@ -56,11 +56,10 @@ func NewReceiver(o ReceiverOptions) (*Receiver, error) {
 		r.expand = make([]byte, seal.MaxRaw)
 	}
 	for i, l := range o.Lines {
-		one, err := listen(l, o.Socket)
+		one, err := listen(l, o.Socket, uint8(i))
 		if err != nil {
 			return nil, errors.Join(onLine(o.Channel, i, err), r.Close())
 		}
-		one.path = uint8(i)
 		r.lines = append(r.lines, one)
 	}
 	return r, nil
