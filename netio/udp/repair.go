@@ -17,7 +17,7 @@ func (s *Sender) repair(f *feed, now time.Duration) error {
 			continue
 		}
 		wire := s.wires[r.path]
-		if !wire.spare() {
+		if !wire.repairs() {
 			return nil
 		}
 		r.tokens = min(r.tokens+int64((now-r.paidAt).Seconds()*float64(s.options.Budget)), budgetBurst)
@@ -36,6 +36,11 @@ func (s *Sender) repair(f *feed, now time.Duration) error {
 		}
 	}
 	return nil
+}
+
+// repairs reports whether another repair fits. Half of a batch is left to news: those who miss nothing do not wait for one who does.
+func (w *wire) repairs() bool {
+	return w.batch.Len() < w.messages()/2 && w.datagrams < sendDatagrams/2 && w.bytes < sendBytes/2
 }
 
 // again sends one datagram of a range, or says that its beginning is lost, and returns the number to go on with.
