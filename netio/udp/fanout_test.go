@@ -323,3 +323,16 @@ func TestReceiverWithoutRoomDisturbsNobody(t *testing.T) {
 	}
 	b.undisturbed(three)
 }
+
+func TestTellingALossAllocatesNothing(t *testing.T) {
+	b := newBed(t, SenderOptions{Reliability: Repaired}, ReceiverOptions{Reliability: Repaired}, nil)
+	b.publish(10, 64)
+	b.until("a start", b.send.Drained)
+	f, w := b.send.feeds[0], b.send.wires[0]
+	if n := testing.AllocsPerRun(100, func() {
+		w.reset()
+		must(t, b.send.lost(f, &f.receivers[0], w, seal.Range{First: 1, Last: 5}, 0))
+	}); n != 0 {
+		t.Errorf("%g allocations", n)
+	}
+}

@@ -107,10 +107,10 @@ func (f *feed) firstHeld() uint64 {
 // lost tells a receiver that a range cannot be had.
 func (s *Sender) lost(f *feed, r *receiver, w *wire, gone seal.Range, now time.Duration) error {
 	s.Lost += gone.Last - gone.First + 1
-	var body [seal.LostSize]byte
-	seal.PutLost(body[:], gone.Last)
+	body := s.scratch[:seal.LostSize]
+	seal.PutLost(body, gone.Last)
 	h := seal.Header{Kind: seal.Lost, Channel: s.channel, Source: f.source, Epoch: f.epoch, Seq: gone.First}
-	return s.emitTo(w, &r.from, f, &h, nil, body[:], false, 0, now)
+	return s.emitTo(w, &r.from, f, &h, nil, body, false, 0, now)
 }
 
 // fragmentsAgain sends parts of a record again, as many as the batch takes: the rest follows with the next.
