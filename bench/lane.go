@@ -31,6 +31,7 @@ const (
 	patternPingPong = "ping-pong" // one message there, one back, closed loop
 	patternStream   = "stream"    // as many as fit, one way
 	patternOneWay   = "one-way"   // at instants fixed beforehand
+	patternFan      = "fan"       // one-way, to a multicast group
 )
 
 // laneSpec says what both sides need to open their end of a lane.
@@ -49,6 +50,7 @@ type laneSpec struct {
 	Net      *network `json:"net,omitempty"`      // over UDP: what lies between the sides
 	Separate bool     `json:"separate,omitempty"` // one message per datagram
 	Secret   []byte   `json:"secret,omitempty"`   // sealed
+	Fan      *fan     `json:"fan,omitempty"`      // fan-out over UDP: who is in the group
 }
 
 // overUDP says whether the lane crosses a network.

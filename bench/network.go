@@ -18,8 +18,9 @@ const (
 
 // network is what lies between the two sides of a lane over UDP. Its packets are at most 1500 bytes, whatever the device takes.
 type network struct {
-	Near site `json:"near"`
-	Far  site `json:"far"`
+	Near   site   `json:"near"`
+	Far    site   `json:"far"`
+	Device string `json:"device"` // of both, for multicast
 }
 
 // site is where one side lives.
@@ -42,14 +43,14 @@ func (p site) any() netip.AddrPort { return netip.AddrPortFrom(p.Addr, 0) }
 func openNetwork(name string) (*network, func() error, error) {
 	if name != NetVeth {
 		here := site{Addr: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
-		return &network{here, here}, func() error { return nil }, nil
+		return &network{here, here, "lo"}, func() error { return nil }, nil
 	}
 	lab, err := netlab.New("near", "far")
 	if err != nil {
 		return nil, nil, fmt.Errorf("bench: %w", err)
 	}
 	at := func(host string) site { return site{lab.Addr(host), lab.Namespace(host)} }
-	return &network{at("near"), at("far")}, lab.Close, nil
+	return &network{at("near"), at("far"), netlab.Device}, lab.Close, nil
 }
 
 // A lane over UDP has an area of the board, where each side says on which port it hears, and the far side of a stream what it has seen.
@@ -58,11 +59,13 @@ func openNetwork(name string) (*network, func() error, error) {
 //	8    far port    far side, at opening
 //	128  seen        far side: number after the highest
 //	136  taken       far side: messages that arrived
+//	192  awake       near side, of a fan-out: 1 while the last member runs
 const (
 	udpNearPort = 0
 	udpFarPort  = 8
 	udpSeen     = 128
 	udpTaken    = 136
+	udpAwake    = 192
 	udpArea     = 256
 )
 

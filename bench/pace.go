@@ -1,17 +1,17 @@
 package bench
 
-import "github.com/alphapulse/transport/internal/sys"
-
 // pace calls send at instants fixed beforehand, rate times a second, until they reach the slice's end. An instant that has passed while an
 // earlier message was held up is not moved: its message leaves late and carries the instant it was meant for, so the wait is in its
-// latency.
-func pace(s *slice, rate float64, send func(s *slice, intended uint64) error) error {
+// latency. Until an instant comes it calls rest.
+func pace(s *slice, rate float64, send func(s *slice, intended uint64) error, rest func() error) error {
 	every := s.clock.facts.Hz / rate
 	start := s.clock.now()
 	for n, intended := uint64(0), start; intended < s.end; n++ {
 		now := s.clock.now()
 		for now < intended {
-			sys.Pause()
+			if err := rest(); err != nil {
+				return err
+			}
 			now = s.clock.now()
 		}
 		if err := send(s, intended); err != nil {

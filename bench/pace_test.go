@@ -21,7 +21,7 @@ func TestStallDoesNotMoveTheInstantsBehindIt(t *testing.T) {
 			jump(20_000)
 		}
 		return nil
-	})
+	}, pause)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestStallDoesNotMoveTheInstantsBehindIt(t *testing.T) {
 func TestWarmUpIsNotCounted(t *testing.T) {
 	c, _ := stepped()
 	s := &slice{clock: c, hist: newHistogram(), warm: 50_000, end: 100_000}
-	if err := pace(s, 1e6, func(*slice, uint64) error { return nil }); err != nil {
+	if err := pace(s, 1e6, func(*slice, uint64) error { return nil }, pause); err != nil {
 		t.Fatal(err)
 	}
 	if s.ops < 48 || s.ops > 51 || s.sent < 99 {

@@ -215,7 +215,7 @@ func newRingSource(s laneSpec, seed uint64) (*ringSource, error) {
 
 func (l *ringSource) run(s *slice) error {
 	if l.rate > 0 {
-		return pace(s, l.rate, l.sendAt)
+		return pace(s, l.rate, l.sendAt, pause)
 	}
 	send := l.sendBatches
 	if l.batch == 1 {

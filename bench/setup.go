@@ -22,7 +22,7 @@ const (
 // Setup says how a workload is measured. The zero Setup is the default: ten seconds, two processes, the first two processors.
 type Setup struct {
 	For       time.Duration // the measured time, all lanes together; 0 is 10 s
-	Rate      float64       // open loop: messages per second; 0 is 100 000; any other loop refuses it
+	Rate      float64       // open loop: messages per second; 0 is 100 000, or the workload's own default; any other loop refuses it
 	Size      int           // payload bytes of the subject, 16 to 4096; 0 is the workload's own default
 	Seed      uint64        // payload bytes and the order of lanes in a round; 0 takes one from the clock
 	CPUs      []int         // the near side's processor, then the far side's; nil is the first two it may use

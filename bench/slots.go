@@ -69,7 +69,7 @@ func newSlotsNear(s laneSpec, b board, seed uint64) (*slotsNear, error) {
 
 func (l *slotsNear) run(s *slice) error {
 	if l.rate > 0 {
-		return pace(s, l.rate, l.sendAt)
+		return pace(s, l.rate, l.sendAt, pause)
 	}
 	for {
 		for range clockEvery / l.batch {

@@ -34,6 +34,8 @@ func openUDPNear(s laneSpec, mem sys.Mem, seed uint64) (near, error) {
 		return newRawSource(s, mem, seed)
 	case s.Kind == kindUDPNet && s.Pattern == patternStream:
 		return newNetSource(s, mem, seed)
+	case s.Kind == kindUDP && s.Pattern == patternFan:
+		return newFanSource(s, mem, seed), nil
 	}
 	return nil, fmt.Errorf("bench: no lane of kind %q for %s", s.Kind, s.Pattern)
 }
@@ -52,6 +54,8 @@ func openUDPFar(s laneSpec, mem sys.Mem) (far, error) {
 		return newRawSink(s, mem)
 	case s.Kind == kindUDPNet && s.Pattern == patternStream:
 		return newNetSink(s, mem)
+	case s.Kind == kindUDP && s.Pattern == patternFan:
+		return newFanSink(s, mem)
 	}
 	return nil, fmt.Errorf("bench: no lane of kind %q for %s", s.Kind, s.Pattern)
 }
@@ -73,6 +77,11 @@ type outlet struct {
 }
 
 func openOutlet(s laneSpec, from site, to netip.AddrPort, capacity int) (*outlet, error) {
+	return openOutletAs(udp.SenderOptions{Lines: []udp.Dial{{To: to}}, Secret: s.secret(), Separate: s.Separate}, from, capacity)
+}
+
+func openOutletAs(so udp.SenderOptions, from site, capacity int) (*outlet, error) {
+	so.Channel = udpChannel
 	r, err := ring.Create(ring.Options{Capacity: capacity})
 	if err != nil {
 		return nil, err
@@ -82,7 +91,7 @@ func openOutlet(s laneSpec, from site, to netip.AddrPort, capacity int) (*outlet
 		return nil, errors.Join(err, o.close())
 	}
 	err = from.in(func() (err error) {
-		o.sender, err = udp.NewSender(udp.SenderOptions{Channel: udpChannel, Lines: []udp.Dial{{To: to}}, Secret: s.secret(), Separate: s.Separate})
+		o.sender, err = udp.NewSender(so)
 		return err
 	})
 	if err == nil {
@@ -116,11 +125,15 @@ type inlet struct {
 }
 
 func openInlet(s laneSpec, at site, capacity int) (*inlet, error) {
+	return openInletAs(udp.ReceiverOptions{Lines: []udp.Listen{{Bind: at.any()}}, Secret: s.secret()}, at, capacity)
+}
+
+func openInletAs(ro udp.ReceiverOptions, at site, capacity int) (*inlet, error) {
 	i := &inlet{}
 	opened := func(r *ring.Ring) { i.reader, i.err = r.Reader(ring.ReaderOptions{From: ring.Oldest}) }
+	ro.Channel, ro.Inbox = udpChannel, netio.InboxOptions{Capacity: capacity, Sources: 1, Opened: opened}
 	err := at.in(func() (err error) {
-		i.receiver, err = udp.NewReceiver(udp.ReceiverOptions{Channel: udpChannel, Lines: []udp.Listen{{Bind: at.any()}}, Secret: s.secret(),
-			Inbox: netio.InboxOptions{Capacity: capacity, Sources: 1, Opened: opened}})
+		i.receiver, err = udp.NewReceiver(ro)
 		return err
 	})
 	return i, err

@@ -216,7 +216,7 @@ func TestNetworkIsRefusedWhereThereIsNone(t *testing.T) {
 }
 
 func TestWorkloadsOverUDPRefuseOtherSizes(t *testing.T) {
-	for name, size := range map[string]int{"udp/pingpong": oneDatagram + 1, "udp/throughput": 48, "udp/sealed": 64} {
+	for name, size := range map[string]int{"udp/pingpong": oneDatagram + 1, "udp/throughput": 48, "udp/sealed": 64, "udp/fanout": 65} {
 		s := brief()
 		s.Size = size
 		w, err := New(name, s)
@@ -233,7 +233,7 @@ func TestWorkloadsCrossNamespaces(t *testing.T) {
 	if err := netlab.Supported(); err != nil {
 		t.Skip(err)
 	}
-	for _, name := range []string{"udp/pingpong", "udp/throughput", "udp/sealed"} {
+	for _, name := range []string{"udp/pingpong", "udp/throughput", "udp/sealed", "udp/fanout"} {
 		s := brief()
 		s.Net = NetVeth
 		keepsContract(t, name, s)
@@ -263,6 +263,10 @@ func TestPeerWithoutAPortIsAnError(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+	l := newFanSource(laneSpec{Fan: &fan{}}, sys.Heap(udpArea), 1)
+	if err := errors.Join(l.dial(), l.close()); !errors.Is(err, errNoPort) {
+		t.Errorf("fan-out: %v", err)
 	}
 	if _, err := openUDPNear(laneSpec{Kind: kindUDP}, mem, 1); err == nil {
 		t.Error("a lane without a pattern")

@@ -3,6 +3,8 @@ package bench
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"net/netip"
 )
 
 // oneDatagram is the largest message that the baselines of the ping-pong carry in one packet.
@@ -86,4 +88,37 @@ func (w UDPSealed) Run(ctx context.Context) (*Report, error) {
 			pong("pingpong", kindUDP), pong("raw-pingpong", kindUDPRaw),
 		},
 	})
+}
+
+// fanRate is how many messages a second the fan-out publishes unless told otherwise.
+const fanRate = 20_000
+
+// Run measures the fan-out over UDP.
+func (w UDPFanOut) Run(ctx context.Context) (*Report, error) {
+	if w.Setup.Rate == 0 {
+		w.Setup.Rate = fanRate
+	}
+	s, err := w.Setup.filled(payloadSize, true)
+	if err == nil {
+		err = fixedSize(s, payloadSize)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// A group of the lane's own: the port, which the far side's first receiver picks, could be another lane's as well.
+	group := netip.AddrFrom4([4]byte{239, 192 | byte(rand.Uint32())>>2, byte(rand.Uint32()), byte(rand.Uint32()) &^ 7})
+	lane := func(name, last string) laneSpec {
+		group = group.Next()
+		return laneSpec{Name: name, Kind: kindUDP, Pattern: patternFan, Size: payloadSize, Rate: s.Rate, Fan: &fan{group, last}}
+	}
+	against := []string{"all", "three"}
+	r, err := run(ctx, s, plan{
+		name: "udp/fanout", subject: "stopped", against: against,
+		variants: map[string]variant{"full": {"full", against}, "woken": {"woken", against}},
+		lanes:    []laneSpec{lane("full", lastIsFull), lane("all", lastRuns), lane("stopped", lastStops), lane("three", ""), lane("woken", lastWakes)},
+	})
+	if r != nil {
+		r.Rate = s.Rate
+	}
+	return r, err
 }

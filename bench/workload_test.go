@@ -53,6 +53,11 @@ var contract = map[string][]string{
 		"variants.plain.subject.per_sec", "variants.plain.ratio.raw-plain.per_sec.median", "variants.pingpong.subject.p50_ns",
 		"variants.pingpong.ratio.raw-pingpong.p50.median",
 	},
+	"udp/fanout": {
+		"subject.p50_ns", "subject.p99_ns", "subject.max_ns", "subject.per_sec", "subject.lost", "rate", "baselines.all.p50_ns", "baselines.three.p50_ns",
+		"ratio.all.p50.median", "ratio.all.p50.lo", "ratio.all.p99.median", "ratio.three.p50.median", "variants.full.ratio.all.p50.median",
+		"variants.full.ratio.three.p50.median", "variants.woken.subject.p50_ns", "variants.woken.ratio.all.p50.median",
+	},
 }
 
 var always = []string{
@@ -192,7 +197,7 @@ func TestFailingFarSideIsAnErrorAndNotAHang(t *testing.T) {
 		{[]string{self, peerBabbles}, ErrPeer},
 		{[]string{self, peerMute}, ErrSilent},
 	} {
-		for _, name := range []string{"ring/pingpong", "ring/throughput", "ring/oneway", "udp/pingpong", "udp/throughput", "udp/sealed"} {
+		for _, name := range []string{"ring/pingpong", "ring/throughput", "ring/oneway", "udp/pingpong", "udp/throughput", "udp/sealed", "udp/fanout"} {
 			t.Run(c.peer[1]+" "+name, func(t *testing.T) {
 				t.Parallel()
 				s := brief()

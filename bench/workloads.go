@@ -44,6 +44,13 @@ type UDPThroughput struct{ Setup Setup }
 // one back, with the baseline "raw-pingpong".
 type UDPSealed struct{ Setup Setup }
 
+// UDPFanOut publishes 64-byte messages, Setup.Rate a second (20 000 unless told otherwise) at instants fixed beforehand, to a multicast
+// group of four receivers, which one thread of the far side runs. The channel is repaired and goes by three of them; measured is, for
+// these three, the time from the intended instant to the reader. The subject stops the fourth for the length of each slice; the baseline
+// "all" does not, and "three" has no fourth. Variants: "full", the fourth runs but its consumer never reads; "woken", it stops for half of
+// each slice with a small socket buffer, and comes back to ask for what it missed. The three get every message once, or the run fails.
+type UDPFanOut struct{ Setup Setup }
+
 const (
 	batchSize = 32
 	pongSize  = 64
@@ -61,6 +68,7 @@ var catalogue = []struct {
 	{"udp/pingpong", "one message there, one back, over UDP", func(s Setup) Workload { return UDPPingPong{s} }},
 	{"udp/throughput", "64-byte messages over UDP, packed and one per datagram", func(s Setup) Workload { return UDPThroughput{s} }},
 	{"udp/sealed", "256-byte messages over UDP, sealed", func(s Setup) Workload { return UDPSealed{s} }},
+	{"udp/fanout", "at a fixed rate to a multicast group, one of four stopped", func(s Setup) Workload { return UDPFanOut{s} }},
 }
 
 // Names returns the names of all workloads.
