@@ -17,7 +17,7 @@ import (
 const (
 	FragmentHeader = 8  // bytes of a fragment's body before its part of the record
 	LostSize       = 8  // bytes of a lost's body
-	StatusSize     = 24 // bytes of a status's body
+	StatusSize     = 32 // bytes of a status's body
 	MaxRanges      = 32 // most ranges of a nak
 
 	rangeSize = 16
@@ -90,9 +90,10 @@ func ParseNak(body []byte, missing *[MaxRanges]Range) (n int, err error) {
 
 // StatusBody is what a receiver says of itself.
 type StatusBody struct {
-	Next   uint64 // the number it waits for: it has all below
-	Window uint64 // bytes of records it can take from Next on
-	Tag    uint64 // names the group that flow control may go by; 0: none
+	Next     uint64 // the number it waits for: it has all below
+	Window   uint64 // bytes of records it can take from Next on
+	Tag      uint64 // names the group that flow control may go by; 0: none
+	Receiver uint64 // names it on all its lines and in all its sessions; not 0
 }
 
 // Put writes the body, StatusSize bytes.
@@ -100,6 +101,7 @@ func (s *StatusBody) Put(b []byte) {
 	binary.LittleEndian.PutUint64(b, s.Next)
 	binary.LittleEndian.PutUint64(b[8:], s.Window)
 	binary.LittleEndian.PutUint64(b[16:], s.Tag)
+	binary.LittleEndian.PutUint64(b[24:], s.Receiver)
 }
 
 // Parse reads the body of a status. It answers ErrMalformed.
@@ -110,5 +112,8 @@ func (s *StatusBody) Parse(body []byte) error {
 	s.Next = binary.LittleEndian.Uint64(body)
 	s.Window = binary.LittleEndian.Uint64(body[8:])
 	s.Tag = binary.LittleEndian.Uint64(body[16:])
+	if s.Receiver = binary.LittleEndian.Uint64(body[24:]); s.Receiver == 0 {
+		return ErrMalformed
+	}
 	return nil
 }

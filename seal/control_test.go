@@ -80,7 +80,7 @@ func TestRangesThatMeanNothingAreRefused(t *testing.T) {
 
 func TestStatusComesBackAsItWas(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := StatusBody{rapid.Uint64().Draw(t, "next"), rapid.Uint64().Draw(t, "window"), rapid.Uint64().Draw(t, "tag")}
+		s := StatusBody{rapid.Uint64().Draw(t, "next"), rapid.Uint64().Draw(t, "window"), rapid.Uint64().Draw(t, "tag"), rapid.Uint64Min(1).Draw(t, "receiver")}
 		var got StatusBody
 		b := make([]byte, StatusSize+1)
 		s.Put(b)

@@ -208,7 +208,7 @@ func TestEnvelopesAllocateNothing(t *testing.T) {
 	var (
 		h       Header
 		missing [MaxRanges]Range
-		status  StatusBody
+		status  = StatusBody{Receiver: 1}
 		faults  []error
 	)
 	body := recordsOf(1, 3, 64, 9)

@@ -75,7 +75,7 @@ func ExampleRange() {
 
 func ExampleStatusBody() {
 	body := make([]byte, seal.StatusSize)
-	said := seal.StatusBody{Next: 17, Window: 1 << 20}
+	said := seal.StatusBody{Next: 17, Window: 1 << 20, Receiver: 5}
 	said.Put(body)
 	var heard seal.StatusBody
 	err := heard.Parse(body)

@@ -113,7 +113,7 @@ func buildWire() wireVectors {
 	const receiver = 0x1122334455667788
 	missing := []Range{{50, 50}, {52, 1 << 40}}
 	add("nak", Header{Kind: Nak, Seq: receiver}, wireMeaning{Ranges: missing}, AppendNak(nil, missing))
-	status := StatusBody{Next: 50, Window: 1 << 20, Tag: 9}
+	status := StatusBody{Next: 50, Window: 1 << 20, Tag: 9, Receiver: 4711}
 	body = make([]byte, StatusSize)
 	status.Put(body)
 	add("status", Header{Kind: Status, Seq: receiver}, wireMeaning{Status: &status}, body)
@@ -195,6 +195,7 @@ func TestEnvelopesFollowTheSpecificationByHand(t *testing.T) {
 			body = le.AppendUint64(body, s.Next)
 			body = le.AppendUint64(body, s.Window)
 			body = le.AppendUint64(body, s.Tag)
+			body = le.AppendUint64(body, s.Receiver)
 		}
 		if m.Nonce != nil {
 			body = append(body, m.Nonce...)

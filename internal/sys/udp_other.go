@@ -92,7 +92,7 @@ func (b *SendBatch) Len() int { return 0 }
 func (b *SendBatch) Unsent() int { return 0 }
 
 // Skip is never reached: no SendBatch exists.
-func (b *SendBatch) Skip() {}
+func (b *SendBatch) Skip() int { return 0 }
 
 // RecvBatch is room for messages on their way in. This system has none.
 type RecvBatch struct{}

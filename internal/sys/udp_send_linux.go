@@ -126,11 +126,21 @@ func (b *SendBatch) Len() int { return b.begun }
 // Unsent returns how many of them were neither sent nor skipped.
 func (b *SendBatch) Unsent() int { return b.begun - b.sent }
 
-// Skip gives up the first unsent message: the one that Send was refused for.
-func (b *SendBatch) Skip() {
-	if b.sent < b.begun {
-		b.sent++
+// Skip gives up the first unsent message, the one that Send was refused for, and returns how many datagrams it was.
+func (b *SendBatch) Skip() (datagrams int) {
+	if b.sent == b.begun {
+		return 0
 	}
+	h, k, size := &b.heads[b.sent], &b.marks[b.sent], 0
+	if h.controllen > 0 {
+		first := (h.iov - uintptr(unsafe.Pointer(&b.vecs[0]))) / unsafe.Sizeof(iovec{})
+		for _, v := range b.vecs[first : first+h.iovlen] {
+			size += int(v.length)
+		}
+		datagrams = (size + int(k.segment) - 1) / int(k.segment)
+	}
+	b.sent++
+	return max(datagrams, 1)
 }
 
 // Send sends from the first unsent message on, in order, and returns how many left (sendmmsg). A message that is refused ends the

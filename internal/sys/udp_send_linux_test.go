@@ -117,16 +117,27 @@ func TestRefusedMessageIsSkippedAndTheRestLeaves(t *testing.T) {
 	if n, err := from.Send(out); n != 0 || !errors.Is(err, ErrTooBig) || out.Unsent() != 2 {
 		t.Fatal(n, err, out.Unsent())
 	}
-	out.Skip()
+	if n := out.Skip(); n != 1 {
+		t.Errorf("one datagram was skipped as %d", n)
+	}
 	if n, err := from.Send(out); n != 1 || err != nil || out.Unsent() != 0 {
 		t.Fatal(n, err)
 	}
 	if got := recvAll(t, to, in, 2); len(got) != 2 || got[0][0] != sent[0] || got[1][0] != sent[2] {
 		t.Errorf("%v", got)
 	}
-	out.Skip()
+	if skipped := out.Skip(); skipped != 0 {
+		t.Errorf("%d datagrams of nothing were skipped", skipped)
+	}
 	if n, err := from.Send(out); n != 0 || err != nil || out.Unsent() != 0 {
 		t.Errorf("an empty batch: %d, %v", n, err)
+	}
+	out.Reset()
+	if !out.Begin(nil, 100) || !out.Add(sent[:150]) || !out.Add(sent[1000:1100]) {
+		t.Fatal("no room")
+	}
+	if n := out.Skip(); n != 3 || out.Unsent() != 0 {
+		t.Errorf("250 bytes in segments of 100 were skipped as %d datagrams", n)
 	}
 }
 

@@ -144,7 +144,7 @@ func (r *Receiver) status(s *stream, now time.Duration) {
 	}
 	s.statusAt, s.said, s.bytes = now, s.next, 0
 	body := r.scratch[:seal.StatusSize]
-	(&seal.StatusBody{Next: s.next, Window: uint64(r.options.Stash / 2), Tag: r.options.Tag}).Put(body)
+	(&seal.StatusBody{Next: s.next, Window: uint64(r.options.Stash / 2), Tag: r.options.Tag, Receiver: r.id}).Put(body)
 	r.answer(s, seal.Status, body)
 }
 

@@ -2,14 +2,20 @@ package udp
 
 import "time"
 
-// clock is the time since a worker opened. A loop lends it; without a loop it is read every so many cycles, since whoever
-// runs a worker inline shall not pay for it each time.
+// clock is the time since a worker opened. A loop lends it. Whoever runs a worker inline shall not pay for it each time: then it is
+// read every so many cycles, as many as go into about clockEvery.
 type clock struct {
 	opened time.Time
 	now    time.Duration
 	lent   bool
-	cycles int
+	cycles int // until it is read again
+	skip   int // cycles between two readings
 }
+
+const (
+	clockEvery = 100 * time.Microsecond
+	clockSkip  = 32 // cycles at most
+)
 
 func newClock() clock { return clock{opened: time.Now()} }
 
@@ -20,8 +26,13 @@ func (c *clock) read() time.Duration {
 		return c.now
 	}
 	if c.cycles--; c.cycles < 0 {
-		c.cycles = chores
-		c.now = time.Since(c.opened)
+		before := c.now
+		if c.now = time.Since(c.opened); c.now-before > clockEvery {
+			c.skip = 0
+		} else {
+			c.skip = min(2*c.skip+1, clockSkip)
+		}
+		c.cycles = c.skip
 	}
 	return c.now
 }

@@ -19,7 +19,8 @@ type crowd struct {
 
 // receiver is one that said where it stands.
 type receiver struct {
-	id      uint64
+	id      uint64 // on all lines
+	names   [MaxLines]uint64
 	from    sys.Address
 	path    uint8
 	next    uint64 // number it waits for
@@ -105,7 +106,7 @@ func (s *Sender) heardOne(w *wire, data []byte, from *sys.Address, now time.Dura
 		}
 	}
 	if h.Kind == seal.Nak {
-		s.asked(f, &h, body)
+		s.asked(w, f, &h, body)
 	} else {
 		s.stands(w, f, &h, body, from, now)
 	}
@@ -119,17 +120,18 @@ func (s *Sender) stands(w *wire, f *feed, h *seal.Header, body []byte, from *sys
 		s.drop(Malformed, 1)
 		return
 	}
-	r := f.receiver(h.Seq)
+	r := f.receiver(b.Receiver)
 	if r == nil {
 		if len(f.receivers) == maxReceivers {
 			s.drop(OverBudget, 1)
 			return
 		}
-		f.receivers = append(f.receivers, receiver{id: h.Seq, tokens: budgetBurst, paidAt: now})
+		f.receivers = append(f.receivers, receiver{id: b.Receiver, tokens: budgetBurst, paidAt: now})
 		r = &f.receivers[len(f.receivers)-1]
 		s.tell(Event{Kind: Connected, Source: f.source, Peer: from.AddrPort()})
 	}
 	r.from, r.path, r.heardAt, r.window, r.tag = *from, w.path, now, b.Window, b.Tag
+	r.names[w.path] = h.Seq
 	r.next = max(r.next, b.Next)
 	f.settle(s)
 }
@@ -137,6 +139,16 @@ func (s *Sender) stands(w *wire, f *feed, h *seal.Header, body []byte, from *sys
 func (f *feed) receiver(id uint64) *receiver {
 	for i := range f.receivers {
 		if f.receivers[i].id == id {
+			return &f.receivers[i]
+		}
+	}
+	return nil
+}
+
+// named is the receiver that calls itself name on a line: sealed, it has another name in each session.
+func (f *feed) named(path uint8, name uint64) *receiver {
+	for i := range f.receivers {
+		if f.receivers[i].names[path] == name {
 			return &f.receivers[i]
 		}
 	}
@@ -223,14 +235,14 @@ func (s *Sender) despair(r *receiver, first uint64) {
 }
 
 // asked takes a nak: what it wants is sent as far as the receiver's budget goes, and it will ask again for the rest.
-func (s *Sender) asked(f *feed, h *seal.Header, body []byte) {
+func (s *Sender) asked(w *wire, f *feed, h *seal.Header, body []byte) {
 	var ranges [seal.MaxRanges]seal.Range
 	n, err := seal.ParseNak(body, &ranges)
 	if err != nil || ranges[n-1].Last >= f.reader.Seq() {
 		s.drop(Malformed, 1)
 		return
 	}
-	r := f.receiver(h.Seq)
+	r := f.named(w.path, h.Seq)
 	if r == nil { // it says where it stands first
 		s.drop(Misplaced, 1)
 		return
@@ -243,6 +255,6 @@ func (s *Sender) asked(f *feed, h *seal.Header, body []byte) {
 			s.drop(OverBudget, 1)
 			return
 		}
-		f.wants = append(f.wants, want{Range: one, id: h.Seq})
+		f.wants = append(f.wants, want{Range: one, id: r.id})
 	}
 }

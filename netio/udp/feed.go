@@ -99,7 +99,7 @@ func (s *Sender) fill(f *feed, now time.Duration) error {
 			return nil
 		}
 		s.carries(f, now)
-		first := seal.RecordSize(f.run, f.seq, 1<<28-1)
+		first := seal.RecordSize(f.run, f.seq, anyRecord)
 		if first > bound {
 			if err := s.fragments(f, bound, now); err != nil {
 				return err
@@ -239,7 +239,7 @@ func (s *Sender) pack(f *feed, h *seal.Header, bound int) bool {
 
 // fragments puts the record in hand into envelopes, part by part, as long as the batch has room.
 func (s *Sender) fragments(f *feed, bound int, now time.Duration) error {
-	total := seal.RecordSize(f.run, f.seq, 1<<28-1)
+	total := seal.RecordSize(f.run, f.seq, anyRecord)
 	for f.offset < total {
 		if !s.spare() {
 			return nil

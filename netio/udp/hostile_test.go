@@ -236,7 +236,7 @@ func TestWhatIsNoEnvelopeIsCountedAndSkipped(t *testing.T) {
 		"an older life":            {envelope(func(h *seal.Header) { h.Epoch-- }, record(11, 40)), OldEpoch},
 		"wrong number inside":      {envelope(nil, record(12, 40)), Malformed},
 		"a length that lies":       {envelope(nil, record(11, 400)[:40]), Malformed},
-		"too large a record":       {envelope(nil, record(11, 1<<27)[:4096]), TooLarge},
+		"a record beyond its end":  {envelope(nil, record(11, 1<<27)[:4096]), Malformed},
 		"an empty body":            {envelope(nil, nil), Malformed},
 		"a receiver's kind":        {envelope(func(h *seal.Header) { h.Kind = seal.Nak }, make([]byte, 16)), Misplaced},
 		"sealed where nothing is":  {envelope(func(h *seal.Header) { h.Sealed, h.Suite = true, seal.AES128GCM }, make([]byte, 64)), Misplaced},
@@ -279,13 +279,13 @@ func TestSenderSurvivesHostileReceivers(t *testing.T) {
 		copy(d[32:], body)
 		must(t, b.send.heardOne(w, d, &from, b.send.clock.now))
 	}
-	status := func(next, window uint64) []byte {
+	status := func(id, next, window uint64) []byte {
 		body := make([]byte, seal.StatusSize)
-		(&seal.StatusBody{Next: next, Window: window}).Put(body)
+		(&seal.StatusBody{Next: next, Window: window, Receiver: id}).Put(body)
 		return body
 	}
 	before := b.send.tally.Stats
-	say(seal.Status, 99, status(1<<40, 1000))                                              // waits for what was never sent
+	say(seal.Status, 99, status(99, 1<<40, 1000))                                          // waits for what was never sent
 	say(seal.Nak, 99, seal.AppendNak(nil, []seal.Range{{First: 1, Last: 50}}))             // has not said where it stands
 	say(seal.Nak, b.recv.id, seal.AppendNak(nil, []seal.Range{{First: 1, Last: 1 << 40}})) // what was never sent
 	say(seal.Data, 7, make([]byte, 64))
@@ -295,7 +295,7 @@ func TestSenderSurvivesHostileReceivers(t *testing.T) {
 		t.Errorf("dropped %v", after.Dropped)
 	}
 	for i := range uint64(1000) { // more receivers than a sender keeps
-		say(seal.Status, 1000+i, status(1, ^uint64(0)))
+		say(seal.Status, 1000+i, status(1000+i, 1, ^uint64(0)))
 	}
 	if n := len(b.send.feeds[0].receivers); n > maxReceivers {
 		t.Errorf("%d receivers", n)

@@ -4,6 +4,8 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"github.com/alphapulse/transport/internal/simnet"
 )
 
 // TestTwoLinesLoseTheProductOfTheirLosses: first arrival wins, whatever its line, so that only what both lines lose is lost.
@@ -65,4 +67,47 @@ func (b *bed) settled(last uint64) bool {
 		return s.next == last+1 && s.stash.empty()
 	}
 	return false
+}
+
+// A receiver is one receiver on all its lines, sealed or not: when one line goes dead nobody is missed, and nothing waits for its liveness.
+func TestReceiverIsOneOnAllItsLines(t *testing.T) {
+	for name, options := range variants(t) {
+		t.Run(name, func(t *testing.T) {
+			so, ro := options()
+			so.Reliability, ro.Reliability = Repaired, Repaired
+			var sent events
+			so.Events = sent.add
+			ro.Lines = []Listen{{Bind: anyPort()}, {Bind: anyPort()}}
+			viaA, netA := relay(t, 3, "loss=0%", "loss=0%")
+			b := &bed{t: t}
+			b.source = mustRing(t, ringOptions)
+			var err error
+			b.pub, err = b.source.Writer()
+			must(t, err)
+			b.listen(ro)
+			so.Channel, so.Lines = "signals", []Dial{{To: viaA(b.recv.Local(0))}, {To: b.recv.Local(1)}}
+			b.send, err = NewSender(so)
+			must(t, err)
+			t.Cleanup(func() { must(t, b.send.Close()) })
+			must(t, b.send.Add(b.source))
+			until := func(d time.Duration) {
+				for end := time.Now().Add(d); time.Now().Before(end); {
+					b.publish(5, 100)
+					b.step()
+				}
+			}
+			until(50 * time.Millisecond)
+			b.until("delivery", b.send.Drained)
+			if r := b.send.feeds[0].receivers; len(r) != 1 || r[0].id != b.recv.id {
+				t.Fatalf("one receiver that speaks on two lines is known as %+v", r)
+			}
+			(*netA).Partition(simnet.Both, true)
+			until(2 * DefaultLiveness)
+			b.until("delivery", b.send.Drained)
+			b.verify(1, b.pub.Seq()-1, false)
+			if sent.count(Connected) != 1 || sent.count(Disconnected) != 0 {
+				t.Errorf("the sender tells %+v", sent)
+			}
+		})
+	}
 }

@@ -166,7 +166,7 @@ type Listen struct {
 	Bind      netip.AddrPort // own address and port
 	Group     netip.Addr     // multicast group to join; zero: none
 	From      netip.Addr     // the only host the group is heard from (source-specific multicast); zero: any
-	Interface string         // on which to join; empty: the route's
+	Interface string         // on which to join; empty: the route's. A socket also hears the groups that others of its host joined elsewhere
 }
 
 // Event is a change that operators want to know of.

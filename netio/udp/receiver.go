@@ -11,11 +11,10 @@ import (
 )
 
 const (
-	recvMessages  = 8       // messages per receive; with UDP_GRO each holds many datagrams
-	recvSize      = 1 << 16 // bytes of one
-	chores        = 32      // Dos without a lent clock between two looks at the clock
-	choresEvery   = 200 * time.Microsecond
-	frameOverhead = 16 // a record's header
+	recvMessages = 8       // messages per receive; with UDP_GRO each holds many datagrams
+	recvSize     = 1 << 16 // bytes of one
+	choresEvery  = 200 * time.Microsecond
+	anyRecord    = 1<<28 - 1 // bytes: more than any record has
 )
 
 // Receiver fills mirrors of a channel's rings from datagrams. It is a worker: Do takes what has arrived, and nothing waits.
@@ -94,6 +93,7 @@ func (r *Receiver) Do() (frames int, err error) {
 		}
 		r.flush()
 	}
+	r.dirty = r.dirty || r.Frames != before
 	r.publish()
 	return int(r.Frames - before), nil
 }
@@ -234,18 +234,22 @@ func (r *Receiver) take(l *line, s *stream, h *seal.Header, body []byte) {
 		}
 		n, err := seal.Records(body, h.Seq, s.largest)
 		if err != nil {
-			r.drop(r.blame(body, h.Seq, s.largest), 1)
+			r.mixed(l, s, h, body)
 			return
 		}
 		r.heard(l, s, h, h.Seq+uint64(n))
 		r.records(s, h, body, n)
 	case seal.Fragment:
-		offset, total, part, err := seal.ParseFragment(body, s.largest)
+		offset, total, part, err := seal.ParseFragment(body, anyRecord)
 		if err != nil {
 			r.drop(Malformed, 1)
 			return
 		}
 		r.heard(l, s, h, h.Seq+1)
+		if total > min(s.largest, r.options.Stash/2) || offset+len(part) < total && total/len(part) > stashPieces/2 {
+			r.beyond(s, h.Seq)
+			return
+		}
 		r.part(s, h, offset, total, part)
 	case seal.Heartbeat:
 		if len(body) != 0 {
@@ -264,12 +268,35 @@ func (r *Receiver) take(l *line, s *stream, h *seal.Header, body []byte) {
 	}
 }
 
-// blame tells a record too large for the mirror from bytes that are no records.
-func (r *Receiver) blame(body []byte, seq uint64, largest int) Reason {
-	if len(body) >= frameOverhead && seal.RecordSize(body, seq, largest) == 0 && seal.RecordSize(body, seq, 1<<28-1) != 0 {
-		return TooLarge
+// mixed takes records of which some are larger than the mirror takes, or drops bytes that are no records.
+func (r *Receiver) mixed(l *line, s *stream, h *seal.Header, body []byte) {
+	n, err := seal.Records(body, h.Seq, anyRecord)
+	if err != nil {
+		r.drop(Malformed, 1)
+		return
 	}
-	return Malformed
+	r.heard(l, s, h, h.Seq+uint64(n))
+	one := *h
+	for ; n > 0; n-- {
+		rest := seal.After(body, one.Seq, one.Seq)
+		record := body[:len(body)-len(rest)]
+		if seal.RecordSize(record, one.Seq, s.largest) == 0 {
+			r.beyond(s, one.Seq)
+		} else {
+			r.records(s, &one, record, 1)
+		}
+		body = rest
+		one.Seq++
+	}
+}
+
+// beyond passes a frame that is larger than this receiver takes, once it is due: it would not fit the next time either.
+func (r *Receiver) beyond(s *stream, seq uint64) {
+	r.drop(TooLarge, 1)
+	if seq == s.next {
+		r.pass(s, seq+1)
+		r.drain(s)
+	}
 }
 
 // unpack expands a compressed body into the receiver's own room, or returns nil. Raw bounds it before anything is written.

@@ -17,7 +17,7 @@ func (s *Sender) repair(f *feed, now time.Duration) error {
 			continue
 		}
 		wire := s.wires[r.path]
-		if !wire.repairs() {
+		if !wire.repairs() || !s.paced.allows() {
 			return nil
 		}
 		r.tokens = min(r.tokens+int64((now-r.paidAt).Seconds()*float64(s.options.Budget)), budgetBurst)
@@ -60,7 +60,7 @@ func (s *Sender) again(f *feed, r *receiver, w *wire, want *want, now time.Durat
 		return gone + 1, s.lost(f, r, w, seal.Range{First: want.First, Last: gone}, now)
 	}
 	bound := s.bound()
-	if size := seal.RecordSize(run, want.First, 1<<28-1); size > bound {
+	if size := seal.RecordSize(run, want.First, anyRecord); size > bound {
 		return s.fragmentsAgain(f, r, w, epoch, want, run[:size], bound, now)
 	}
 	part, k := cut(run, bound)

@@ -37,7 +37,7 @@ type SenderOptions struct {
 	// Channel is the channel's name, as the receivers have it.
 	Channel string
 
-	// Lines are where the stream goes: one destination, or several that each get all of it.
+	// Lines are where the stream goes: one destination, or several paths to the same receivers, which listen on them in the same order.
 	Lines []Dial
 
 	Reliability Reliability

@@ -43,12 +43,10 @@ func TestReceiversShareAPort(t *testing.T) {
 		one.send = first.send
 		beds = append(beds, one)
 	}
-	var pubs []*ring.Writer
 	for range senders {
 		source := mustRing(t, ring.Options{})
 		pub, err := source.Writer()
 		must(t, err)
-		pubs = append(pubs, pub)
 		s, err := NewSender(SenderOptions{Channel: "signals", Lines: []Dial{{To: first.recv.Local(0)}}})
 		must(t, err)
 		t.Cleanup(func() { must(t, s.Close()) })

@@ -191,7 +191,10 @@ func (s *Sender) flush(w *wire) (done bool, err error) {
 			return false, onChannel(s.options.Channel, err)
 		}
 		switch {
-		case err == sys.ErrAgain || err == sys.ErrNoBuffers && tries < 64:
+		case err == sys.ErrAgain:
+			return false, nil
+		case err == sys.ErrNoBuffers: // of the device's queue: nothing is lost, it is tried again
+			s.told(w, err)
 			return false, nil
 		case err == sys.ErrRefused && tries < 8:
 			s.refused(w, err)
@@ -202,8 +205,7 @@ func (s *Sender) flush(w *wire) (done bool, err error) {
 			w.most = 0
 		}
 		s.told(w, err)
-		w.batch.Skip()
-		s.drop(Unsendable, 1)
+		s.drop(Unsendable, uint64(w.batch.Skip()))
 	}
 	return true, nil
 }
