@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/alphapulse/transport/ring"
@@ -126,4 +127,39 @@ func TestEveryLossIsToldAsAGap(t *testing.T) {
 	if Gap.String() != "gap" {
 		t.Error(Gap)
 	}
+}
+
+// Receivers of one host that join different groups on one port and bind to their groups: each hears its own and nothing else.
+func TestReceiversOfDifferentGroupsShareAPort(t *testing.T) {
+	port := freePort(t)
+	var beds []*bed
+	for i := range 3 {
+		group := netip.AddrPortFrom(netip.AddrFrom4([4]byte{239, 77, 9, byte(1 + i)}), port)
+		b := newBed(t, SenderOptions{Lines: []Dial{{To: group, Interface: "lo"}}, Socket: Socket{Loopback: true}},
+			ReceiverOptions{Lines: []Listen{{Bind: group, Group: group.Addr(), Interface: "lo"}}, Socket: Socket{ReusePort: true}}, nil)
+		beds = append(beds, b)
+	}
+	for range 50 {
+		for _, b := range beds {
+			b.publish(10, 64)
+			b.step()
+		}
+	}
+	for _, b := range beds {
+		b.until("delivery", func() bool { return len(b.got) > 0 && b.got[len(b.got)-1].seq == 500 })
+		b.verify(b.got[0].seq, 500, false)
+		if s := b.recv.Stats(); len(b.recv.streams) != 1 || s.Lost != 0 || s.Drops(Misplaced) != 0 {
+			t.Errorf("%d streams, %+v", len(b.recv.streams), s)
+		}
+	}
+}
+
+// freePort is a port that nobody on this host receives on.
+func freePort(t *testing.T) uint16 {
+	t.Helper()
+	b := &bed{t: t}
+	b.listen(ReceiverOptions{})
+	port := b.recv.Local(0).Port()
+	must(t, b.recv.Close())
+	return port
 }
