@@ -1,7 +1,7 @@
 // Package udp carries a channel's frames over UDP: a Sender reads rings, a Receiver fills mirrors of them elsewhere.
 //
-// The life of one frame: a Sender's Do finds it in a publisher's ring, among others that follow it, and has the kernel
-// gather the ring's own bytes, behind an envelope's header, into a datagram, or many datagrams at once. A Receiver's Do
+// The life of one frame: a Sender's Do finds it in a publisher's ring, among others that follow it, puts the ring's own
+// bytes behind an envelope's header, and has the kernel take a datagram, or many datagrams at once. A Receiver's Do
 // takes what has arrived, checks it, and appends the records to the mirror of their source, under the numbers they were
 // born with. What comes early waits; what is missing is counted, or asked for again and read once more from the
 // publisher's ring, which is the retransmit buffer.
