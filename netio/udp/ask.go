@@ -162,7 +162,7 @@ func (r *Receiver) answer(s *stream, kind seal.Kind, body []byte) {
 		h.Put(out)
 		copy(out[seal.HeaderSize:], body)
 	}
-	if len(out) > 0 && s.at.speaks().SendOneTo(out, &s.peer) != nil {
+	if len(out) > 0 && s.at.say(out, &s.peer) != nil {
 		r.drop(Unsendable, 1)
 	}
 }

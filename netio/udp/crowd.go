@@ -48,6 +48,12 @@ func (s *Sender) hear(now time.Duration) error {
 		return nil
 	}
 	for _, w := range s.wires {
+		if w.medium != nil {
+			if err := s.hearMedium(w); err != nil {
+				return err
+			}
+			continue
+		}
 		for range 16 {
 			n, err := w.socket.RecvOne(s.inbound)
 			if n == 0 {

@@ -93,6 +93,7 @@ func (s *Sender) fill(f *feed, now time.Duration) error {
 	w, bound := s.wires[0], s.bound()
 	// The usual is copied behind its header straight into the one line's slab.
 	straight := len(s.wires) == 1 && s.options.Secret == nil && bound < gatherFrom
+	bare := straight && w.medium == nil && !s.options.Separate
 	for !f.ended && s.spare() && s.paced.allows() {
 		limit := s.limit(f, bound)
 		if limit == 0 || s.options.Linger > 0 && len(f.run) == 0 && !f.ripe(limit, now, s.options.Linger) || !f.peek(limit) {
@@ -132,10 +133,10 @@ func (s *Sender) fill(f *feed, now time.Duration) error {
 		s.Frames += uint64(n)
 		// Only what nearly fills a datagram is worth filling up, and so worth looking whether more follows.
 		pad, more := 0, len(f.run) > 0
-		if len(part) > bound/2 && !s.options.Separate && (more || w.full() || f.reader.Position() < f.most(s) && f.peek(limit)) {
+		if w.medium == nil && len(part) > bound/2 && !s.options.Separate && (more || w.full() || f.reader.Position() < f.most(s) && f.peek(limit)) {
 			pad, more = w.room, true
 		}
-		if straight && !more && w.batch.Len() == 0 && s.one(&h, part) {
+		if bare && !more && w.datagrams == 0 && s.one(&h, part) {
 			return nil
 		}
 		if !straight {
@@ -314,14 +315,11 @@ func (s *Sender) emitTo(w *wire, to *sys.Address, f *feed, h *seal.Header, head,
 	var ok bool
 	switch {
 	case s.options.Secret != nil:
-		out, err := s.seal(w, f, h, head, body, now)
-		if err != nil {
+		var err error
+		if ok, err = s.sealOut(w, to, f, h, head, body, pad, now); err != nil {
 			return err
 		}
-		if ok = w.add(to, out, nil, pad); ok {
-			s.counts(max(len(out), pad))
-		}
-	case mapped && len(body) >= gatherFrom:
+	case mapped && len(body) >= gatherFrom && w.medium == nil:
 		h.Length = len(head) + len(body)
 		out := w.lend(seal.HeaderSize + len(head))
 		h.Put(out)

@@ -6,11 +6,15 @@ import (
 	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
+	"github.com/alphapulse/transport/netio"
 )
 
 // line is one path of a receiver: a socket and what arrives on it.
 type line struct {
 	socket *sys.UDP
+	medium netio.Medium   // in place of socket and batch
+	peer   netip.AddrPort // from, over a medium
+	said   bool           // something waits there to be flushed
 	batch  *sys.RecvBatch
 	own    *line // of a group: the socket that speaks, and that is spoken to alone; nil: socket does
 	path   uint8
@@ -30,6 +34,9 @@ const quietAfter = 16
 
 // receive takes what has arrived.
 func (l *line) receive() (n int, err error) {
+	if l.medium != nil {
+		return l.medium.Receive()
+	}
 	if l.bare = l.empty >= quietAfter && !l.stamped; l.bare {
 		n, err = l.socket.RecvBare(l.batch)
 	} else {
@@ -48,6 +55,9 @@ func (l *line) receive() (n int, err error) {
 }
 
 func listen(l Listen, s Socket, path uint8) (*line, error) {
+	if l.Medium != nil {
+		return &line{medium: l.Medium, path: path}, nil
+	}
 	o := s.options()
 	o.Bind = l.Bind
 	socket, err := sys.OpenUDP(o)
@@ -79,14 +89,6 @@ func alone(l Listen) Listen {
 	return Listen{Bind: netip.AddrPortFrom(l.Bind.Addr(), 0)}
 }
 
-// speaks is the socket that answers.
-func (l *line) speaks() *sys.UDP {
-	if l.own != nil {
-		return l.own.socket
-	}
-	return l.socket
-}
-
 // answered takes what senders said to this receiver alone: repairs and sessions. It comes with the chores, at most ownReceives batches.
 func (r *Receiver) answered(l *line) error {
 	if l.own == nil {
@@ -110,6 +112,9 @@ func (r *Receiver) answered(l *line) error {
 const ownReceives = 8
 
 func (l *line) close() error {
+	if l.medium != nil {
+		return l.medium.Close()
+	}
 	err := errors.Join(l.socket.Close(), l.batch.Close())
 	if l.own != nil {
 		err = errors.Join(err, l.own.close())
@@ -118,4 +123,9 @@ func (l *line) close() error {
 }
 
 // Local returns the address of line i, with the port that was picked.
-func (r *Receiver) Local(i int) netip.AddrPort { return r.lines[i].socket.Local() }
+func (r *Receiver) Local(i int) netip.AddrPort {
+	if l := r.lines[i]; l.medium != nil {
+		return l.medium.Local()
+	}
+	return r.lines[i].socket.Local()
+}

@@ -163,6 +163,7 @@ type ReceiverOptions struct {
 
 // Listen is one line's end.
 type Listen struct {
+	Medium    netio.Medium   // in place of a socket; the receiver closes it. Then nothing else is heeded here
 	Bind      netip.AddrPort // own address and port
 	Group     netip.Addr     // multicast group to join; zero: none
 	From      netip.Addr     // the only host the group is heard from (source-specific multicast); zero: any
@@ -209,6 +210,9 @@ func (o ReceiverOptions) checked() (ReceiverOptions, error) {
 		faults = append(faults, fmt.Errorf("stash of %d bytes: 64 KiB to 1 GiB", o.Stash))
 	}
 	for i, l := range o.Lines {
+		if l.Medium != nil {
+			continue
+		}
 		if !l.Bind.IsValid() {
 			faults = append(faults, fmt.Errorf("line %d: no address to bind", i))
 		}

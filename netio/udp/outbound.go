@@ -30,27 +30,35 @@ func (s *Sender) session(w *wire, f *feed) (*outbound, error) {
 	return o, nil
 }
 
-// seal writes a sealed envelope into the line's slab.
-func (s *Sender) seal(w *wire, f *feed, h *seal.Header, head, body []byte, now time.Duration) ([]byte, error) {
+// sealOut puts a sealed envelope on one line. It reports false when the batch is full, and then no packet number is used.
+func (s *Sender) sealOut(w *wire, to *sys.Address, f *feed, h *seal.Header, head, body []byte, pad int, now time.Duration) (bool, error) {
 	o, err := s.session(w, f)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	if h.KeyEpoch, err = o.sealer.Next(now); err != nil {
-		return nil, onChannel(s.options.Channel, err)
+		return false, onChannel(s.options.Channel, err)
 	}
 	h.Sealed, h.Suite, h.Length = true, s.options.Suite, len(head)+len(body)+seal.Overhead
-	out := w.lend(seal.HeaderSize + h.Length)
+	size := seal.HeaderSize + h.Length
+	out := w.place(to, max(size, pad))
+	if out == nil {
+		return false, nil
+	}
 	h.Put(out)
 	if len(head) > 0 {
 		plain := out[seal.HeaderSize+8:][:len(head)+len(body)]
 		copy(plain[copy(plain, head):], body)
 		body = plain
 	}
-	if _, err := o.sealer.Seal(out[seal.HeaderSize:], out[:seal.HeaderSize], body); err != nil {
-		return nil, onChannel(s.options.Channel, err)
+	if _, err := o.sealer.Seal(out[seal.HeaderSize:size], out[:seal.HeaderSize], body); err != nil {
+		return false, onChannel(s.options.Channel, err)
 	}
-	return out, nil
+	if pad > size {
+		clear(out[size:])
+	}
+	s.counts(len(out))
+	return true, nil
 }
 
 // turnKeys turns the feed's sessions to their next keys.
@@ -86,7 +94,7 @@ func (s *Sender) greet(w *wire, f *feed, h *seal.Header, body []byte, from *sys.
 	if err != nil {
 		return onChannel(s.options.Channel, err)
 	}
-	if w.socket.SendOneTo(out, from) != nil {
+	if w.say(out, from) != nil {
 		s.drop(Unsendable, 1)
 	}
 	return nil

@@ -93,6 +93,13 @@ func (r *Receiver) Do() (frames int, err error) {
 		}
 		r.flush()
 	}
+	for _, l := range r.lines {
+		if l.said {
+			if err := r.answers(l); err != nil {
+				return int(r.Frames - before), err
+			}
+		}
+	}
 	r.dirty = r.dirty || r.Frames != before
 	r.publish()
 	return int(r.Frames - before), nil
@@ -100,6 +107,10 @@ func (r *Receiver) Do() (frames int, err error) {
 
 // message takes a message apart into datagrams.
 func (r *Receiver) message(l *line, i int) {
+	if l.medium != nil {
+		r.arrived(l, i)
+		return
+	}
 	data, segment := l.batch.Message(i)
 	if l.batch.Truncated(i) {
 		r.drop(Truncated, 1)
@@ -321,8 +332,13 @@ func (r *Receiver) flush() {
 // Stats is what the receiver has done. It may be called from any goroutine.
 func (r *Receiver) Stats() Stats { return r.snapshot() }
 
-// Features says what is in force on the first line's socket.
-func (r *Receiver) Features() sys.Features { return r.lines[0].socket.Features() }
+// Features says what is in force on the first line's socket; nothing is where a medium is.
+func (r *Receiver) Features() sys.Features {
+	if r.lines[0].medium != nil {
+		return sys.Features{}
+	}
+	return r.lines[0].socket.Features()
+}
 
 // Close closes sockets and mirrors.
 func (r *Receiver) Close() error {

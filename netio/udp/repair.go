@@ -40,6 +40,9 @@ func (s *Sender) repair(f *feed, now time.Duration) error {
 
 // repairs reports whether another repair fits. Half of a batch is left to news: those who miss nothing do not wait for one who does.
 func (w *wire) repairs() bool {
+	if w.medium != nil {
+		return w.datagrams < sendDatagrams/2 && w.medium.Spare() > mediumSpare
+	}
 	return w.batch.Len() < w.messages()/2 && w.datagrams < sendDatagrams/2 && w.bytes < sendBytes/2
 }
 

@@ -162,7 +162,7 @@ func (s *Sender) fillAll(now time.Duration) error {
 func (s *Sender) flushAll() error {
 	s.unsent = false
 	for _, w := range s.wires {
-		if w.batch.Len() == 0 {
+		if w.datagrams == 0 {
 			continue
 		}
 		done, err := s.flush(w)
@@ -236,10 +236,15 @@ func (s *Sender) Rotate() { s.rotate.Store(true) }
 func (s *Sender) Stats() Stats { return s.snapshot() }
 
 // Local returns the own address of line i.
-func (s *Sender) Local(i int) netip.AddrPort { return s.wires[i].socket.Local() }
+func (s *Sender) Local(i int) netip.AddrPort { return s.wires[i].local() }
 
-// Features says what is in force on the first line's socket.
-func (s *Sender) Features() sys.Features { return s.wires[0].socket.Features() }
+// Features says what is in force on the first line's socket; nothing is where a medium is.
+func (s *Sender) Features() sys.Features {
+	if s.wires[0].medium != nil {
+		return sys.Features{}
+	}
+	return s.wires[0].socket.Features()
+}
 
 // Drained reports whether everything that was committed was carried, and on a repaired channel confirmed. It belongs to
 // the sender's goroutine.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/ring"
 	"github.com/alphapulse/transport/seal"
 )
@@ -82,6 +83,7 @@ type SenderOptions struct {
 
 // Dial is one line's far end.
 type Dial struct {
+	Medium    netio.Medium   // in place of a socket; the sender closes it. Then of the rest To alone is heeded
 	To        netip.AddrPort // a host or a multicast group
 	Bind      netip.AddrPort // own address; zero: the route's
 	Interface string         // through which multicast leaves; empty: the route's

@@ -87,7 +87,7 @@ func (r *Receiver) knock(l *line, h *seal.Header, whole int) {
 	out := r.scratch[512:]
 	(&seal.Header{Kind: seal.HelloKind, Channel: r.channel, Source: h.Source, Epoch: h.Epoch, Length: seal.HelloSize, Seq: r.id}).Put(out)
 	out = seal.AppendHello(out[:seal.HeaderSize], seal.Hello{Nonce: p.nonce})
-	if l.speaks().SendOneTo(out, &l.from) != nil {
+	if l.say(out, &l.from) != nil {
 		r.drop(Unsendable, 1)
 	}
 }

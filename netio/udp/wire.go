@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
+	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/seal"
 )
 
@@ -21,6 +22,8 @@ const (
 // compressed, lie in the slab; other bodies stay where they are, in the ring.
 type wire struct {
 	socket  *sys.UDP
+	medium  netio.Medium   // in place of socket, batch and slab
+	far     netip.AddrPort // where it leads, over a medium
 	batch   *sys.SendBatch
 	slab    *sys.Mapping
 	mem     []byte // the slab
@@ -47,6 +50,9 @@ type wire struct {
 }
 
 func dial(o *SenderOptions, l Dial) (*wire, error) {
+	if l.Medium != nil {
+		return dialMedium(o, l), nil
+	}
 	so := o.Socket.options()
 	so.GRO, so.ReusePort = false, false
 	so.Bind, so.MulticastInterface = l.Bind, l.Interface
@@ -85,19 +91,28 @@ func dial(o *SenderOptions, l Dial) (*wire, error) {
 
 // reset begins a batch.
 func (w *wire) reset() {
+	w.datagrams, w.built = 0, w.room
+	if w.medium != nil {
+		return
+	}
 	w.batch.Reset()
-	w.used, w.segment, w.count, w.closed, w.dest, w.datagrams, w.bytes = 0, 0, 0, true, nil, 0, 0
+	w.used, w.segment, w.count, w.closed, w.dest, w.bytes = 0, 0, 0, true, nil, 0
 	w.atMost = w.messages()
-	w.built = w.room
 }
 
 // spare reports whether another datagram of any size fits, wherever it goes.
 func (w *wire) spare() bool {
+	if w.medium != nil {
+		return w.datagrams < sendDatagrams && w.medium.Spare() > mediumSpare
+	}
 	return w.batch.Len() < w.atMost && w.datagrams < sendDatagrams && w.bytes < sendBytes
 }
 
 // full reports whether a batch has no room for another datagram after the next.
 func (w *wire) full() bool {
+	if w.medium != nil {
+		return false
+	}
 	return w.batch.Len()+1 >= w.atMost || w.datagrams+1 >= sendDatagrams || w.bytes+w.room >= sendBytes
 }
 
@@ -119,6 +134,13 @@ func (w *wire) lend(n int) []byte {
 // place lends n bytes of the slab for a datagram that lies there whole, and puts it on its way as add does. It returns nil when the
 // batch is full.
 func (w *wire) place(to *sys.Address, n int) []byte {
+	if w.medium != nil {
+		out := w.medium.Place(w.toward(to), n)
+		if out != nil {
+			w.datagrams++
+		}
+		return out
+	}
 	if !w.joins(to, n) && !w.begin(to, n) {
 		return nil
 	}
@@ -179,6 +201,9 @@ func (w *wire) added(size int) {
 // flush sends what is unsent. It reports whether nothing is left. What the network refuses is skipped and counted, and
 // told once; an error ends the sender.
 func (s *Sender) flush(w *wire) (done bool, err error) {
+	if w.medium != nil {
+		return s.flushMedium(w)
+	}
 	for tries := 0; w.batch.Unsent() > 0; tries++ {
 		if _, err = w.socket.Send(w.batch); err == nil {
 			if w.trouble && s.clock.now >= w.calm {
@@ -213,7 +238,7 @@ func (s *Sender) flush(w *wire) (done bool, err error) {
 // shrink makes datagrams as small as the path now takes, as far as the kernel knows; else half as large. The messages of one batch are of
 // one size and are refused one after the other: that says it once.
 func (s *Sender) shrink(w *wire) {
-	if w.room < w.built {
+	if w.room < w.built || w.medium != nil {
 		return
 	}
 	least := room(MinMTU, s.options.Lines[w.path].To.Addr())
@@ -240,7 +265,20 @@ func (s *Sender) told(w *wire, err error) {
 	}
 }
 
-func (w *wire) close() error { return errors.Join(w.socket.Close(), w.batch.Close(), w.slab.Unmap()) }
+func (w *wire) close() error {
+	if w.medium != nil {
+		return w.medium.Close()
+	}
+	return errors.Join(w.socket.Close(), w.batch.Close(), w.slab.Unmap())
+}
+
+// local is the own address.
+func (w *wire) local() netip.AddrPort {
+	if w.medium != nil {
+		return w.medium.Local()
+	}
+	return w.socket.Local()
+}
 
 // bound is the most bytes of records in an envelope on this line, when it is sealed or not.
 func (w *wire) bound(sealed bool) int {
