@@ -227,5 +227,9 @@ func ExampleRecovery() {
 		v, _ := t.RecoveryRequest()
 		fmt.Println(v.LastSequence, v.CurrentSequence, v.Request)
 	})
-	// Output: 2 5 retransmit
+	stats := recovery.RecoveryStats
+	fmt.Printf("%d missing of %d, %d requests\n", stats.Missing, stats.Messages+stats.Missing, stats.Requests)
+	// Output:
+	// 2 5 retransmit
+	// 2 missing of 5, 1 requests
 }

@@ -3,6 +3,7 @@ package udp_test
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/netio/udp"
@@ -106,4 +107,43 @@ func ExampleReceiver_Lines() {
 	var none udp.Line
 	fmt.Println(none.Lost, len(receiver.Lines()))
 	// Output: 0 0
+}
+
+func ExampleReceiver_Waits() {
+	receiver, err := udp.NewReceiver(udp.ReceiverOptions{Channel: "signals", Lines: []udp.Listen{{Bind: here}}, Socket: udp.Socket{Timestamps: true}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer receiver.Close()
+	sender, err := udp.NewSender(udp.SenderOptions{Channel: "signals", Lines: []udp.Dial{{To: receiver.Local(0)}}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer sender.Close()
+
+	source, _ := ring.Create(ring.Options{})
+	publisher, _ := source.Writer()
+	if err := sender.Add(source); err != nil {
+		fmt.Println(err)
+		return
+	}
+	const busy = time.Millisecond // elsewhere, while a message waits in the socket
+	for range 10 {
+		publisher.Claim(5)
+		publisher.Commit(5)
+		if _, err := sender.Do(); err != nil {
+			fmt.Println(err)
+			return
+		}
+		time.Sleep(busy)
+		if _, err := receiver.Do(); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	var waits udp.Waits = receiver.Waits(0)
+	fmt.Println(waits.Messages > 0, waits.Max >= busy, waits.Device)
+	// Output: true true 0
 }
