@@ -142,7 +142,7 @@ func turnsCounted() int {
 	if check.On { // not for what it counts
 		return 10
 	}
-	return 100
+	return 50
 }
 
 // turns carries n messages of size bytes, time and again, and returns what either side allocates thereby.

@@ -87,7 +87,7 @@ func TestASealedChannelDeliversAllThroughEveryFaultAtOnce(t *testing.T) {
 			bad, err := simnet.ParseFaults(faults)
 			must(t, err)
 			must(t, (*net).Set(simnet.Both, bad))
-			total := scaled(20_000)
+			total := scaled(20_000) / 2
 			for b.pub.Seq() <= uint64(total) {
 				b.publish(10, 40+int(b.pub.Seq()%1000))
 				b.until("room", func() bool { return b.pub.Seq()-b.recv.all[0].next < 1000 })

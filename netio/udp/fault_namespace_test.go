@@ -153,15 +153,17 @@ func TestRepairedChannelDeliversAllBetweenNamespaces(t *testing.T) {
 	secret := seal.NewSecret()
 	for _, c := range []struct {
 		loss  float64
+		n     int
 		key   *seal.Secret
 		lines int
-	}{{0.1, nil, 1}, {1, nil, 1}, {10, nil, 1}, {30, nil, 1}, {30, &secret, 1}, {30, nil, 2}, {30, &secret, 2}} {
+	}{{0.1, 100_000, nil, 1}, {1, 100_000, nil, 1}, {10, 100_000, nil, 1}, {30, 100_000, nil, 1}, {30, 20_000, &secret, 1}, {30, 20_000, nil, 2},
+		{30, 20_000, &secret, 2}} {
 		t.Run(fmt.Sprintf("loss %g%%, %d lines, sealed %t", c.loss, c.lines, c.key != nil), func(t *testing.T) {
 			b := newLabBed(t, 1, netip.Addr{}, SenderOptions{Reliability: Repaired, Separate: true, Socket: Socket{NoOffload: true},
 				Secret: c.key, Lines: make([]Dial, c.lines)}, ReceiverOptions{Reliability: Repaired, Socket: Socket{NoOffload: true}, Secret: c.key})
 			must(t, b.lab.Loss("rx0", c.loss))
 			must(t, b.lab.Loss("tx", c.loss))
-			total := scaled(100_000) / 20 * 20
+			total := scaled(c.n) / 20 * 20
 			b.publishAll(total, b.beds)
 			b.all("delivery", b.beds, func() bool { return len(b.beds[0].got) == total })
 			b.beds[0].verify(1, uint64(total), false)

@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	cutLiveness  = 200 * time.Millisecond
-	cutHeartbeat = 50 * time.Millisecond
-	cutShort     = 120 * time.Millisecond // nobody may notice
-	cutLong      = 550 * time.Millisecond // both have had time to notice, one after the other
+	cutLiveness  = 100 * time.Millisecond
+	cutHeartbeat = 25 * time.Millisecond
+	cutShort     = 60 * time.Millisecond  // nobody may notice
+	cutLong      = 275 * time.Millisecond // both have had time to notice, one after the other
 )
 
 // partition is a cut between the sender and the first receiver: the hosts that hear nothing.
@@ -90,8 +90,11 @@ func cutRepaired(t *testing.T, c partition, lasts time.Duration, long bool) {
 	full := 0
 	var sentHeard, receivedHeard time.Duration // when each end heard the other last
 	for end := b.watch.now.Add(lasts); b.watch.now.Before(end); {
-		if !b.offer(1000) {
-			full++
+		for range 10 {
+			if !b.offer(1000) {
+				full++
+				break
+			}
 		}
 		b.turn(b.beds)
 		receivedHeard = b.recv.all[0].heardAt

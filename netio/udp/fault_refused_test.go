@@ -18,6 +18,9 @@ func TestAPortThatClosesAndOpensAgainIsTold(t *testing.T) {
 			b := newLabBed(t, 1, netip.Addr{},
 				SenderOptions{Reliability: Repaired, Secret: key, Heartbeat: cutHeartbeat, Liveness: cutLiveness, Events: sent.add},
 				ReceiverOptions{Reliability: Repaired, Secret: key, Inbox: netio.InboxOptions{Dir: t.TempDir()}})
+			// Else the kernel refuses six times, and then once a second.
+			_, err := b.lab.Exec("rx0", "sh", "-c", "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit")
+			must(t, err)
 			one := b.beds[0]
 			for life := range 2 {
 				b.publish(200, 300)

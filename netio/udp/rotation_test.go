@@ -16,7 +16,7 @@ func TestKeysTurnUnderLoadWithoutLoss(t *testing.T) {
 			b := newBed(t, SenderOptions{Reliability: Repaired, Secret: &secret, Suite: suite, Limits: seal.Limits{Time: 20 * time.Millisecond}},
 				ReceiverOptions{Reliability: Repaired, Secret: &secret}, via)
 			total, turns := uint64(0), 0
-			for began := time.Now(); time.Since(began) < 400*time.Millisecond; b.step() {
+			for began := time.Now(); time.Since(began) < 250*time.Millisecond; b.step() {
 				if b.pub.Seq()-uint64(len(b.got)) < 2000 {
 					b.publish(10, 200)
 					total += 10

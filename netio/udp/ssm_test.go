@@ -195,15 +195,11 @@ func TestTTLIsThatOfTheSocket(t *testing.T) {
 		t.Skip("no nft command (package nftables)")
 	}
 	only := func(ttl int) {
-		for _, words := range [][]string{
-			{"nft", "add", "table", "inet", "hops"}, {"nft", "flush", "table", "inet", "hops"},
-			{"nft", "add", "chain", "inet", "hops", "input", "{ type filter hook input priority 0; }"},
-			{"nft", "add", "rule", "inet", "hops", "input", "udp", "dport", fmt.Sprint(labPort), "ip", "ttl", "!=", fmt.Sprint(ttl), "drop"},
-			{"nft", "add", "rule", "inet", "hops", "input", "udp", "dport", fmt.Sprint(labPort), "ip6", "hoplimit", "!=", fmt.Sprint(ttl), "drop"},
-		} {
-			_, err := lab.Exec("rx0", words...)
-			must(t, err)
-		}
+		rule := fmt.Sprintf("add rule inet hops input udp dport %d", labPort)
+		_, err := lab.Exec("rx0", "nft", "add table inet hops; flush table inet hops; "+
+			"add chain inet hops input { type filter hook input priority 0; }; "+
+			fmt.Sprintf("%s ip ttl != %d drop; %s ip6 hoplimit != %d drop", rule, ttl, rule, ttl))
+		must(t, err)
 	}
 	for _, to := range append(asmGroups, lab.Addr("rx0"), lab.Addr6("rx0")) {
 		for _, ttl := range []int{0, 1, 7, 255} {
