@@ -7,12 +7,11 @@ import (
 
 func TestStampsTellHowLongMessagesWaited(t *testing.T) {
 	b := newBed(t, SenderOptions{}, ReceiverOptions{Socket: Socket{Timestamps: true}}, nil)
-	b.until("the kernel's first stamp", func() bool { // it begins to stamp some time after it was asked
+	b.until("the first stamp", func() bool { // the kernel begins to stamp a little after it is asked to
 		b.publish(1, 64)
 		return b.recv.Waits(0).Messages > 0
 	})
-	sent := int(b.pub.Seq() - 1)
-	b.until("all of them", func() bool { return len(b.got) == sent })
+	b.until("all so far", func() bool { return uint64(len(b.got)) == b.pub.Seq()-1 })
 	before := b.recv.Waits(0)
 	for range 2 * quietAfter { // a line that is quiet is still asked for stamps
 		b.step()
@@ -24,7 +23,7 @@ func TestStampsTellHowLongMessagesWaited(t *testing.T) {
 	began := time.Now()
 	for time.Since(began) < pause {
 	}
-	b.until("the second message", func() bool { return len(b.got) == sent+1 })
+	b.until("the last message", func() bool { return uint64(len(b.got)) == b.pub.Seq()-1 })
 	after := b.recv.Waits(0)
 	if after.Messages <= before.Messages || after.Max < pause || after.Mean <= 0 || after.Device != 0 {
 		t.Errorf("%+v after a message that waited %s, %+v before", after, pause, before)
