@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/alphapulse/transport/internal/netlab"
+	"github.com/alphapulse/transport/seal"
 )
 
 const (
@@ -137,6 +138,56 @@ func cutRepaired(t *testing.T, c partition, lasts time.Duration, long bool) {
 			t.Errorf("%s was cut off from %d datagrams", h, n.Partitioned)
 		}
 	}
+}
+
+// TestANetworkThatFlapsLosesNothing cuts a repaired channel between namespaces again and again, for less than its liveness: both ways, then
+// to the receiver, then to the sender. Everything arrives once, in order, and neither end tells that the other is gone.
+func TestANetworkThatFlapsLosesNothing(t *testing.T) {
+	cuts, lasts := 50, 100*time.Millisecond
+	if scaled(100_000) < 100_000 {
+		cuts, lasts = 18, 10*time.Millisecond
+	}
+	const liveness, some = 400 * time.Millisecond, 500
+	var sent, received events
+	secret := seal.NewSecret()
+	b := newLabBed(t, 1, netip.Addr{},
+		SenderOptions{Reliability: Repaired, Heartbeat: cutHeartbeat, Liveness: liveness, Secret: &secret, Events: sent.add},
+		ReceiverOptions{Reliability: Repaired, Liveness: liveness, Secret: &secret, Events: received.add})
+	b.watch = newStopwatch()
+	one := b.beds[0]
+	b.publish(some, 64)
+	b.all("a start", b.beds, func() bool { return b.send.Drained() && len(one.got) == some })
+	meanwhile := func() {
+		most := b.pub.Seq() + some
+		for end := b.watch.now.Add(lasts); b.watch.now.Before(end); b.turn(b.beds) {
+			if b.pub.Seq() < most {
+				b.publish(5, 100)
+			}
+		}
+	}
+	for i := range cuts {
+		c := partitions[i%len(partitions)]
+		c.set(t, b.lab, true)
+		meanwhile()
+		c.set(t, b.lab, false)
+		meanwhile()
+	}
+	total := b.pub.Seq() - 1
+	b.all("delivery", b.beds, func() bool { return uint64(len(one.got)) == total })
+	b.all("confirmation", b.beds, b.send.Drained)
+	one.verify(1, total, false)
+	if sent.count(Disconnected)+received.count(Disconnected) > 0 || sent.count(Connected) != 1 || received.count(Connected) != 1 {
+		t.Errorf("the sender tells %v, the receiver %v", sent, received)
+	}
+	if s := b.recv.tally.Stats; s.Lost != 0 || s.Naks == 0 {
+		t.Errorf("lost %d, %d ranges asked for", s.Lost, s.Naks)
+	}
+	for _, h := range []string{"tx", "rx0"} {
+		if n, err := b.lab.Counters(h); err != nil || n.Partitioned == 0 {
+			t.Errorf("%s was cut off from %d datagrams: %v", h, n.Partitioned, err)
+		}
+	}
+	t.Logf("%d frames, %d sent again", total, b.send.tally.Again)
 }
 
 // TestADeafReceiverDoesNotHoldTheOthers cuts one of two receivers off from what the sender says, while what it says itself arrives.
