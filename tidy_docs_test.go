@@ -248,7 +248,7 @@ func docsTellTheTruth(tr *tree) (found []string) {
 			continue
 		}
 		for _, d := range s.syntax.Decls {
-			if f, ok := d.(*ast.FuncDecl); ok {
+			if f, ok := d.(*ast.FuncDecl); ok && s.isTest() && f.Recv == nil {
 				functions[f.Name.Name] = true
 			}
 		}
@@ -272,6 +272,9 @@ func docsTellTheTruth(tr *tree) (found []string) {
 				found = append(found, fmt.Sprintf("%s: names %s, which does not exist", s.path, name))
 			}
 		}
+		for _, row := range unheld(s.text) {
+			found = append(found, fmt.Sprintf("%s: no test holds %q", s.path, row))
+		}
 		for _, m := range pageLink.FindAllStringSubmatch(s.text, -1) {
 			if to := m[1]; !strings.Contains(to, "://") && !paths[path.Join(path.Dir(s.path), to)] {
 				found = append(found, fmt.Sprintf("%s: links to %s, which does not exist", s.path, to))
@@ -279,4 +282,22 @@ func docsTellTheTruth(tr *tree) (found []string) {
 		}
 	}
 	return found
+}
+
+// unheld lists the first cells of rows that name no test in the last one, where that is headed "held by".
+func unheld(page string) (rows []string) {
+	held := false
+	for _, line := range strings.Split(page, "\n") {
+		cells := strings.Split(strings.Trim(line, "| "), " | ")
+		last := cells[len(cells)-1]
+		switch {
+		case !strings.HasPrefix(line, "|"):
+			held = false
+		case last == "held by":
+			held = true
+		case held && !strings.HasPrefix(line, "|--") && !testName.MatchString(last):
+			rows = append(rows, cells[0])
+		}
+	}
+	return rows
 }

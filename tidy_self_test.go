@@ -129,13 +129,15 @@ var violations = map[string]struct {
 	"docs tell the truth": {
 		broken: []broken{
 			{"TestNowhere", map[string]string{"docs/a.md": "held by TestNowhere\n"}},
+			{"TestNotOne", map[string]string{"docs/a.md": "held by TestNotOne\n", "ring/a.go": "package ring\n\nfunc TestNotOne() {}\n"}},
+			{"F1", map[string]string{"docs/a.md": "| | fault | held by |\n|---|---|---|\n| F1 | loss | nobody |\n"}},
 			{"make fly", map[string]string{"docs/a.md": "run `make fly`\n", "Makefile": "test:\n"}},
 			{"scripts/gone.sh", map[string]string{"Makefile": "test:\n\tscripts/gone.sh\n"}},
 			{"gone.md", map[string]string{"docs/a.md": "[there](gone.md#x)\n"}},
 		},
 		clean: map[string]string{
 			"docs/a.md":      "held by `TestThere`, see [b](b.md#x), [readme](../README.md), [web](https://go.dev)\n",
-			"docs/b.md":      "",
+			"docs/b.md":      "| | fault | held by |\n|---|---|---|\n| F1 | loss | `TestThere` |\n\n| not held |\n",
 			"README.md":      "[docs](docs), `make test ARGS=-v`\n",
 			"Makefile":       "test:\n\tscripts/t.sh\n",
 			"scripts/t.sh":   "",
