@@ -173,9 +173,10 @@ func (r *Receiver) records(s *stream, h *seal.Header, body []byte, n int) {
 			r.repeated(s, h.Seq, s.next-1)
 			body = seal.After(body, h.Seq, s.next-1)
 		}
-		if !r.deliver(s, s.next, last, h.Epoch, body) {
+		due := s.next
+		if !r.deliver(s, due, last, h.Epoch, body) {
 			if r.options.Reliability == Repaired && s.next <= last {
-				r.keep(s, piece{first: s.next, last: last, epoch: h.Epoch}, seal.After(body, last-uint64(n)+1, s.next-1))
+				r.keep(s, piece{first: s.next, last: last, epoch: h.Epoch}, seal.After(body, due, s.next-1))
 			}
 			return
 		}
