@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
+	"github.com/alphapulse/transport/ring"
 	"github.com/alphapulse/transport/seal"
 )
 
@@ -122,7 +123,8 @@ func (s *Sender) heardOne(w *wire, data []byte, from *sys.Address, now time.Dura
 // stands takes a status.
 func (s *Sender) stands(w *wire, f *feed, h *seal.Header, body []byte, from *sys.Address, now time.Duration) {
 	var b seal.StatusBody
-	if b.Parse(body) != nil || b.Next > f.reader.Seq() {
+	sent := f.reader.Seq()
+	if b.Parse(body) != nil || b.Next > sent && b.Next-sent > uint64(f.ring.Info().Capacity)/(ring.HeaderSize+8) {
 		s.drop(Malformed, 1)
 		return
 	}
@@ -138,7 +140,7 @@ func (s *Sender) stands(w *wire, f *feed, h *seal.Header, body []byte, from *sys
 	}
 	r.from, r.path, r.heardAt, r.window, r.tag = *from, w.path, now, b.Window, b.Tag
 	r.names[w.path] = h.Seq
-	r.next = max(r.next, b.Next)
+	r.next = max(r.next, min(b.Next, sent)) // it may have more from a former life of this sender, which was not told so
 	f.settle(s)
 }
 
