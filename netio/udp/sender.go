@@ -219,7 +219,8 @@ func (s *Sender) tick(now time.Duration) error {
 				return err
 			}
 		}
-		if now-f.carriedAt >= f.silence && now-f.beatAt >= f.silence {
+		// Sealed, it goes out beside frames, too: it is what a receiver without a session can answer, however small frames are.
+		if now-f.carriedAt >= f.silence && now-f.beatAt >= f.silence || s.options.Secret != nil && now-f.beatAt >= s.options.Heartbeat {
 			f.beatAt, f.silence = now, min(2*f.silence, s.options.Heartbeat)
 			if err := s.beat(f, now); err != nil {
 				return err

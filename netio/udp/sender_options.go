@@ -69,7 +69,7 @@ type SenderOptions struct {
 	Pace int64
 
 	MTU       int           // bytes of the largest IP packet; 0 is DefaultMTU
-	Heartbeat time.Duration // silence after which it says where it stands; 0 is DefaultHeartbeat
+	Heartbeat time.Duration // silence after which it says where it stands, sealed in any case; 0 is DefaultHeartbeat
 	Liveness  time.Duration // silence after which a receiver counts as gone; 0 is 3 heartbeats
 	Flow      Flow
 	Tag       uint64 // whom FlowTagged goes by
