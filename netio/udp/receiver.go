@@ -35,6 +35,7 @@ type Receiver struct {
 	pending  [pendings]pending // sessions asked for
 	assembly []byte            // where fragments become a record
 	scratch  []byte            // where answers are written
+	whole    int               // bytes of the datagram at hand that are not answered yet: no answers to it are larger together
 	trouble  bool              // told to Events and not over
 	closed   bool
 }
@@ -137,6 +138,7 @@ func (r *Receiver) message(l *line, i int) {
 func (r *Receiver) datagram(l *line, data []byte) {
 	var h seal.Header
 	rest := data
+	r.whole = len(data)
 	for {
 		if h.Parse(rest) != nil {
 			r.drop(Malformed, 1)
@@ -144,7 +146,7 @@ func (r *Receiver) datagram(l *line, data []byte) {
 		}
 		end := seal.HeaderSize + h.Length
 		if !r.usual(l, &h, rest[seal.HeaderSize:end]) {
-			r.envelope(l, &h, rest[:end:end], len(data))
+			r.envelope(l, &h, rest[:end:end])
 		}
 		if rest = rest[end:]; !seal.Ended(rest) {
 			continue
@@ -181,9 +183,8 @@ func (r *Receiver) usual(l *line, h *seal.Header, body []byte) bool {
 	return true
 }
 
-// envelope judges one envelope by the cost of judging: channel, kind, source, session, epoch, and only then its body. whole is the
-// size of the datagram it came in: no answer is larger.
-func (r *Receiver) envelope(l *line, h *seal.Header, env []byte, whole int) {
+// envelope judges one envelope by the cost of judging: channel, kind, source, session, epoch, and only then its body.
+func (r *Receiver) envelope(l *line, h *seal.Header, env []byte) {
 	if h.Channel != r.channel {
 		r.drop(ForeignChannel, 1)
 		return
@@ -204,7 +205,7 @@ func (r *Receiver) envelope(l *line, h *seal.Header, env []byte, whole int) {
 		if s = r.streams[h.Source]; s == nil {
 			if h.Sealed {
 				r.drop(NoSession, 1)
-				r.knock(l, h, whole)
+				r.knock(l, h)
 				return
 			}
 			if s = r.meet(h.Source); s == nil {
@@ -216,7 +217,7 @@ func (r *Receiver) envelope(l *line, h *seal.Header, env []byte, whole int) {
 	}
 	body := env[seal.HeaderSize:]
 	if h.Sealed {
-		if body = r.open(l, s, h, env, whole); body == nil {
+		if body = r.open(l, s, h, env); body == nil {
 			return
 		}
 	}

@@ -31,11 +31,11 @@ type pending struct {
 }
 
 // open opens a sealed envelope in place, or counts why not and returns nil.
-func (r *Receiver) open(l *line, s *stream, h *seal.Header, env []byte, whole int) []byte {
+func (r *Receiver) open(l *line, s *stream, h *seal.Header, env []byte) []byte {
 	one := &s.sessions[l.path]
 	if one.opener == nil {
 		r.drop(NoSession, 1)
-		r.knock(l, h, whole)
+		r.knock(l, h)
 		return nil
 	}
 	body := env[seal.HeaderSize:]
@@ -51,17 +51,17 @@ func (r *Receiver) open(l *line, s *stream, h *seal.Header, env []byte, whole in
 		r.drop(Replayed, 1)
 	case seal.ErrOldKey:
 		r.drop(OldKey, 1)
-		r.knock(l, h, whole)
+		r.knock(l, h)
 	default:
 		r.drop(Forged, 1)
-		r.knock(l, h, whole) // or a sender that began anew
+		r.knock(l, h) // or a sender that began anew
 	}
 	return nil
 }
 
 // knock asks for a session, seldom enough, and never with more bytes than were received.
-func (r *Receiver) knock(l *line, h *seal.Header, whole int) {
-	if whole < helloWhole || h.Source == 0 {
+func (r *Receiver) knock(l *line, h *seal.Header) {
+	if r.whole < helloWhole || h.Source == 0 {
 		return
 	}
 	now := r.clock.now
@@ -84,6 +84,7 @@ func (r *Receiver) knock(l *line, h *seal.Header, whole int) {
 	} else {
 		*p = pending{source: h.Source, path: l.path, nonce: seal.NewNonce(), at: now}
 	}
+	r.whole -= helloWhole
 	out := r.scratch[512:]
 	(&seal.Header{Kind: seal.HelloKind, Channel: r.channel, Source: h.Source, Epoch: h.Epoch, Length: seal.HelloSize, Seq: r.id}).Put(out)
 	out = seal.AppendHello(out[:seal.HeaderSize], seal.Hello{Nonce: p.nonce})
