@@ -44,3 +44,36 @@ func TestOneDatagramIsNotAnsweredForEachEnvelope(t *testing.T) {
 		t.Errorf("%d bytes are answered with %d", len(d), asked*helloWhole)
 	}
 }
+
+// A sender outlives its receivers: however many came and went, the next one is heard.
+func TestReceiversMayComeAndGoForever(t *testing.T) {
+	secret := seal.NewSecret()
+	b := newBed(t, SenderOptions{Reliability: Repaired, Secret: &secret}, ReceiverOptions{Reliability: Repaired, Secret: &secret}, nil)
+	b.publish(10, 64)
+	b.until("delivery", func() bool { return len(b.got) == 10 && b.send.Drained() })
+	w, f := b.send.wires[0], b.send.feeds[0]
+	from, _ := sys.AddressOf(b.recv.Local(0))
+	for range 5 * maxReceivers {
+		o, err := b.send.session(w, f)
+		must(t, err)
+		id := seal.NewReceiver()
+		back, err := seal.NewBackSealer(secret, b.send.options.Suite, seal.Session{Channel: b.send.channel, Source: f.source, Epoch: o.epoch}, o.sealer.Salt(), id)
+		must(t, err)
+		body := make([]byte, seal.StatusSize)
+		(&seal.StatusBody{Next: 1, Receiver: id}).Put(body)
+		d := make([]byte, seal.HeaderSize+seal.Overhead+len(body))
+		(&seal.Header{Kind: seal.Status, Sealed: true, Suite: b.send.options.Suite, Channel: b.send.channel, Source: f.source, Epoch: o.epoch,
+			Length: seal.Overhead + len(body), Seq: id}).Put(d)
+		_, err = back.Seal(d[seal.HeaderSize:], d[:seal.HeaderSize], body)
+		must(t, err)
+		b.send.hellos = 1
+		must(t, b.send.heardOne(w, d, &from, b.send.clock.now))
+		if f.receiver(id) == nil {
+			t.Fatalf("not heard: %+v", b.send.tally.Stats)
+		}
+		f.receivers = f.receivers[:1] // the rest have gone
+	}
+	b.publish(10, 64)
+	b.until("delivery", func() bool { return len(b.got) == 20 && b.send.Drained() })
+	b.verify(1, 20, false)
+}

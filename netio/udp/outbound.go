@@ -129,11 +129,8 @@ func (s *Sender) unsealed(w *wire, f *feed, h *seal.Header, env []byte) []byte {
 	n, err := back.Open(body[8:], env[:seal.HeaderSize], body)
 	switch err {
 	case nil:
-		if len(o.backs) < 4*maxReceivers { // what was opened is kept: its replay window must not be forgotten
-			o.backs[h.Seq] = back
-		} else if o.backs[h.Seq] == nil {
-			s.drop(OverBudget, 1)
-			return nil
+		if o.backs[h.Seq] = back; len(o.backs) > 4*maxReceivers { // no replay window may be forgotten, but all may with their session
+			f.sessions[w.path] = nil
 		}
 		return body[8 : 8+n]
 	case seal.ErrReplayed:
