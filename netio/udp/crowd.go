@@ -176,6 +176,13 @@ func (f *feed) heard(s *Sender, now time.Duration) {
 	}
 }
 
+// forgive takes it that no receiver could be heard for a while.
+func (f *feed) forgive(d time.Duration) {
+	for i := range f.receivers {
+		f.receivers[i].heardAt += d
+	}
+}
+
 // settle finds how far the feed may go, and releases what is confirmed. Without receivers it stands where it is.
 func (f *feed) settle(s *Sender) {
 	confirmed, limit, any := uint64(0), uint64(0), false

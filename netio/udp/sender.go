@@ -204,6 +204,11 @@ func (s *Sender) ended(f *feed, err error) {
 
 // tick is what depends on time.
 func (s *Sender) tick(now time.Duration) error {
+	if stood := now - s.tickAt; stood > s.options.Liveness/4 { // while it was not run it heard nobody, which is nobody's silence
+		for _, f := range s.feeds {
+			f.forgive(stood)
+		}
+	}
 	s.tickAt = now + tickEvery
 	s.rate.measure(now, s.Bytes)
 	s.hellos = 4
