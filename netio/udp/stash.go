@@ -99,6 +99,30 @@ func (s *stash) drop(n int) {
 	}
 }
 
+// yield lets go of everything but what has number next, which is due, and returns how many pieces that were.
+func (s *stash) yield(next uint64) (gone int) {
+	due := 0
+	for due < len(s.pieces) && s.pieces[due].first <= next {
+		due++
+	}
+	for i := range s.pieces[due:] {
+		s.order[s.pieces[due+i].lent].done = true
+	}
+	gone, s.pieces = len(s.pieces)-due, s.pieces[:due]
+	newest := func() int { return (s.oldest + s.lents - 1) % len(s.order) }
+	for s.lents > 0 && s.order[newest()].done {
+		s.used -= s.order[newest()].room
+		s.lents--
+	}
+	s.drop(0)
+	for i := range s.pieces {
+		if p := &s.pieces[i]; p.lent == newest() {
+			s.tail = p.at + (p.size+7)&^7
+		}
+	}
+	return gone
+}
+
 // whole says how many of the first pieces are the parts of record number next, complete and in a row; 0 when some miss.
 func (s *stash) whole(next uint64) (parts, total int) {
 	at := 0

@@ -82,7 +82,7 @@ func (r *Receiver) meet(source uint64) *stream {
 		r.told(source, err)
 		return nil
 	} else if m != nil { // a former life of this receiver left off here
-		s.adopt(m)
+		r.adopt(s, m)
 		s.next, s.joined, s.fresh = m.Seq(), true, false
 	}
 	r.streams[source] = s
@@ -106,9 +106,12 @@ func (r *Receiver) forgetOne() bool {
 	return false
 }
 
-func (s *stream) adopt(m *netio.Mirror) {
+func (r *Receiver) adopt(s *stream, m *netio.Mirror) {
 	s.mirror, s.largest = m, m.MaxRun()
 	s.voice = ^uint32(0)
+	if least := s.largest + 8; least > len(r.assembly) { // a file keeps the capacity of a former life
+		r.assembly = make([]byte, least)
+	}
 }
 
 // heard notes that numbers below top exist, and who said so.
@@ -203,6 +206,14 @@ func (r *Receiver) part(s *stream, h *seal.Header, offset, total int, part []byt
 // keep puts what came early into the stash.
 func (r *Receiver) keep(s *stream, p piece, b []byte) {
 	held, full := s.stash.add(p, b)
+	if full && p.first == s.next && r.options.Reliability == Repaired { // what is due comes before all that waits for it, which is sent again
+		r.drop(StashFull, uint64(s.stash.yield(s.next)))
+		if held, full = s.stash.add(p, b); full { // parts that came late lie behind what was let go
+			r.drop(StashFull, uint64(len(s.stash.pieces)))
+			s.stash.drop(len(s.stash.pieces))
+			held, full = s.stash.add(p, b)
+		}
+	}
 	switch {
 	case held && p.total == 0:
 		r.drop(Duplicate, p.last-p.first+1)
@@ -298,7 +309,7 @@ func (r *Receiver) open1(s *stream, first uint64) bool {
 		r.drop(ForeignSource, 1)
 		return false
 	}
-	s.adopt(m)
+	r.adopt(s, m)
 	return true
 }
 
