@@ -177,9 +177,10 @@ func (f *feed) heard(s *Sender, now time.Duration) {
 }
 
 // forgive takes it that no receiver could be heard for a while.
-func (f *feed) forgive(d time.Duration) {
+func (f *feed) forgive(d, now time.Duration) {
 	for i := range f.receivers {
-		f.receivers[i].heardAt += d
+		r := &f.receivers[i]
+		r.heardAt = min(r.heardAt+d, now)
 	}
 }
 
@@ -195,7 +196,7 @@ func (f *feed) settle(s *Sender) {
 		if !ok || pos < f.ackedAt {
 			pos = f.ackedAt
 		}
-		end := pos + r.window
+		end := pos + min(r.window, ^pos)
 		if !any || (s.options.Flow == FlowMax) == (r.next > confirmed) {
 			confirmed = r.next
 		}
@@ -249,6 +250,16 @@ func (s *Sender) despair(r *receiver, first uint64) {
 	}
 }
 
+// waitsFor reports whether a receiver asked for a range that is to be sent still.
+func (f *feed) waitsFor(id uint64, one seal.Range) bool {
+	for i := range f.wants {
+		if w := &f.wants[i]; w.id == id && w.First <= one.First && one.Last <= w.Last {
+			return true
+		}
+	}
+	return false
+}
+
 // asked takes a nak: what it wants is sent as far as the receiver's budget goes, and it will ask again for the rest.
 func (s *Sender) asked(w *wire, f *feed, h *seal.Header, body []byte) {
 	var ranges [seal.MaxRanges]seal.Range
@@ -262,10 +273,15 @@ func (s *Sender) asked(w *wire, f *feed, h *seal.Header, body []byte) {
 		s.drop(Misplaced, 1)
 		return
 	}
-	s.despair(r, ranges[0].First)
+	if r.tokens > 0 { // else it is its budget, and not the path, that lets it ask in vain
+		s.despair(r, ranges[0].First)
+	}
 	s.Naks += uint64(n)
 	s.dirty = true
 	for _, one := range ranges[:n] {
+		if f.waitsFor(r.id, one) {
+			continue
+		}
 		if len(f.wants) == cap(f.wants) && cap(f.wants) >= 4*seal.MaxRanges {
 			s.drop(OverBudget, 1)
 			return

@@ -14,8 +14,18 @@ func (p *pace) refill(now time.Duration) {
 	if p.rate == 0 {
 		return
 	}
-	p.tokens = min(p.tokens+int64(float64(p.rate)*(now-p.at).Seconds()), p.rate/100+1)
-	p.at = now
+	p.tokens, p.at = topped(p.tokens, p.rate, p.at, now, p.rate/100+1)
+}
+
+// topped is tokens and what the time from at to now is worth at a rate, at most most, and up to when that is paid: parts of a byte are
+// left for the next time, or who asks often would never get one.
+func topped(tokens, rate int64, at, now time.Duration, most int64) (int64, time.Duration) {
+	gain := max(float64(rate)*(now-at).Seconds(), 0)
+	if gain >= float64(most)-float64(tokens) {
+		return most, now
+	}
+	whole := int64(gain)
+	return tokens + whole, at + time.Duration(float64(whole)/float64(rate)*float64(time.Second))
 }
 
 func (p *pace) allows() bool { return p.rate == 0 || p.tokens > 0 }

@@ -20,8 +20,7 @@ func (s *Sender) repair(f *feed, now time.Duration) error {
 		if !wire.repairs() || !s.paced.allows() {
 			return nil
 		}
-		r.tokens = min(r.tokens+int64((now-r.paidAt).Seconds()*float64(s.options.Budget)), budgetBurst)
-		r.paidAt = now
+		r.tokens, r.paidAt = topped(r.tokens, s.options.Budget, r.paidAt, now, budgetBurst)
 		if r.tokens <= 0 && w.offset == 0 { // a record that is begun is sent to its end: half of it is of no use
 			s.drop(OverBudget, 1)
 			f.wants = append(f.wants[:0], f.wants[1:]...)
@@ -119,7 +118,7 @@ func (s *Sender) lost(f *feed, r *receiver, w *wire, gone seal.Range, now time.D
 // fragmentsAgain sends parts of a record again, as many as the batch takes: the rest follows with the next.
 func (s *Sender) fragmentsAgain(f *feed, r *receiver, w *wire, epoch uint32, want *want, record []byte, bound int, now time.Duration) (next uint64, err error) {
 	for want.offset < len(record) {
-		if !w.spare() {
+		if !w.repairs() || !s.paced.allows() {
 			return want.First, nil
 		}
 		n := min(bound-seal.FragmentHeader, len(record)-want.offset)

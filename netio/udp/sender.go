@@ -2,6 +2,7 @@ package udp
 
 import (
 	"errors"
+	"math"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -25,7 +26,8 @@ type Sender struct {
 	channel uint32
 	wires   []*wire
 	feeds   []*feed
-	turn    int // the feed that is filled first
+	turn    int  // the feed that is filled first
+	news    bool // come before repairs, which had the last turn
 	unsent  bool
 	looks   int // Dos until the next look at what receivers say
 	clock   clock
@@ -52,7 +54,7 @@ func NewSender(o SenderOptions) (*Sender, error) {
 		return nil, err
 	}
 	s := &Sender{options: o, channel: seal.ChannelID(o.Channel), clock: newClock(), tally: newTally(), scratch: make([]byte, 2048)}
-	s.paced.rate = o.Pace * int64(len(o.Lines)) // what all of them carry is counted together
+	s.paced.rate = min(o.Pace, math.MaxInt64/MaxLines) * int64(len(o.Lines)) // what all of them carry is counted together
 	if o.Codec != nil {
 		s.packed = make([]byte, sys.MaxDatagram)
 	}
@@ -132,9 +134,26 @@ func (s *Sender) Do() (frames int, err error) {
 	return frames, nil
 }
 
-// fillAll repairs, then carries on, feed by feed.
+// fillAll repairs, then carries on. Where a pace leaves less than a batch, whoever came last comes first the next time.
 func (s *Sender) fillAll(now time.Duration) error {
 	s.paced.refill(now)
+	before := s.Bytes
+	if s.news {
+		if err := s.newsAll(now); err != nil {
+			return err
+		}
+		s.news = s.Bytes == before
+		return s.repairAll(now)
+	}
+	if err := s.repairAll(now); err != nil {
+		return err
+	}
+	s.news = s.paced.rate != 0 && s.Bytes != before
+	return s.newsAll(now)
+}
+
+// repairAll sends again what was asked for, feed by feed.
+func (s *Sender) repairAll(now time.Duration) error {
 	for _, f := range s.feeds {
 		if len(f.wants) > 0 {
 			if err := s.repair(f, now); err != nil {
@@ -142,6 +161,11 @@ func (s *Sender) fillAll(now time.Duration) error {
 			}
 		}
 	}
+	return nil
+}
+
+// newsAll carries on, feed by feed, each time with another one first.
+func (s *Sender) newsAll(now time.Duration) error {
 	if s.turn++; s.turn >= len(s.feeds) {
 		s.turn = 0
 	}
@@ -206,7 +230,7 @@ func (s *Sender) ended(f *feed, err error) {
 func (s *Sender) tick(now time.Duration) error {
 	if stood := now - s.tickAt; stood > s.options.Liveness/4 { // while it was not run it heard nobody, which is nobody's silence
 		for _, f := range s.feeds {
-			f.forgive(stood)
+			f.forgive(stood, now)
 		}
 	}
 	s.tickAt = now + tickEvery
