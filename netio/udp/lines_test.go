@@ -232,3 +232,16 @@ func TestReceiverIsOneOnAllItsLines(t *testing.T) {
 		})
 	}
 }
+
+// What comes in parts counts as what comes whole, and each line says who speaks there.
+func TestLinesCountFramesInParts(t *testing.T) {
+	b := newBed(t, SenderOptions{}, ReceiverOptions{Lines: []Listen{{Bind: anyPort()}, {Bind: anyPort()}}}, nil)
+	b.publish(20, 5000)
+	b.until("delivery", func() bool { return len(b.got) == 20 })
+	b.until("both lines' end", func() bool { return b.recv.all[0].paths[0].top == 21 && b.recv.all[0].paths[1].top == 21 })
+	for _, l := range b.recv.Lines() {
+		if l.Lost != 0 || l.Frames != 20 || l.From != b.send.Local(l.Path) {
+			t.Errorf("%+v", l)
+		}
+	}
+}

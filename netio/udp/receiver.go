@@ -18,7 +18,7 @@ const (
 )
 
 // Receiver fills mirrors of a channel's rings from datagrams. It is a worker: Do takes what has arrived, and nothing waits.
-// It belongs to one goroutine, but for Stats and Lines. The zero Receiver is not valid: use NewReceiver.
+// It belongs to one goroutine, but for Stats. The zero Receiver is not valid: use NewReceiver.
 type Receiver struct {
 	options ReceiverOptions
 	channel uint32

@@ -58,6 +58,9 @@ type path struct {
 	wins   uint64 // frames that it brought first
 	skew   time.Duration
 	skews  uint64
+	on     *line       // where the sender was heard last on this path
+	turn   uint        // turns of that line then
+	from   sys.Address // and from whom
 }
 
 type arrival struct {
@@ -151,7 +154,10 @@ func (r *Receiver) compare(l *line, s *stream, h *seal.Header, top uint64) {
 		p.heard, p.first, p.top = true, h.Seq, h.Seq
 	}
 	p.at = r.clock.now
-	if h.Kind == seal.Data {
+	if p.on != l || p.turn != l.turns {
+		p.on, p.turn, p.from = l, l.turns, l.from
+	}
+	if h.Kind == seal.Data || h.Kind == seal.Fragment && h.Seq >= p.top { // a frame's first part counts for it
 		p.frames += top - h.Seq
 		a := &s.firsts[h.Seq%arrivals]
 		if a.seq != h.Seq {
@@ -452,7 +458,7 @@ func (r *Receiver) Lines() (all []Line) {
 			if !p.heard {
 				continue
 			}
-			one := Line{Source: s.source, Path: i, From: s.peer.AddrPort(), Frames: p.frames, Wins: p.wins}
+			one := Line{Source: s.source, Path: i, From: p.from.AddrPort(), Frames: p.frames, Wins: p.wins}
 			if due := s.top - min(p.first, s.top); due > p.frames {
 				one.Lost = due - p.frames
 			}
