@@ -17,6 +17,8 @@ var ErrSources = errors.New("netio: too many sources")
 // DefaultSources is how many sources an inbox takes unless told otherwise.
 const DefaultSources = 16
 
+const leastCapacity = 4096 // bytes: a page
+
 // InboxOptions say where arriving frames go. The zero value keeps them in anonymous rings of the default capacity.
 type InboxOptions struct {
 	// Dir holds the channel's rings, one file per source, as transport.Config.Dir with the channel's name does. Empty:
@@ -54,8 +56,8 @@ func NewInbox(o InboxOptions) (*Inbox, error) {
 	if o.Sources < 0 {
 		faults = append(faults, fmt.Errorf("netio: inbox: %d sources", o.Sources))
 	}
-	if c := o.Capacity; c < 0 || c > ring.MaxCapacity || c&(c-1) != 0 {
-		faults = append(faults, fmt.Errorf("netio: inbox: capacity %d is not a power of two up to %d", c, ring.MaxCapacity))
+	if c := o.Capacity; c != 0 && c < leastCapacity || c > ring.MaxCapacity || c&(c-1) != 0 {
+		faults = append(faults, fmt.Errorf("netio: inbox: capacity %d is not a power of two from %d to %d", c, leastCapacity, ring.MaxCapacity))
 	}
 	return &Inbox{options: o, mirrors: map[uint64]*Mirror{}}, errors.Join(faults...)
 }

@@ -206,6 +206,11 @@ func (o ReceiverOptions) checked() (ReceiverOptions, error) {
 	o.Reorder = max(orDefault(o.Reorder, DefaultReorder), 0)
 	c := common{channel: o.Channel, lines: len(o.Lines), mtu: o.MTU, heartbeat: time.Millisecond, liveness: o.Liveness, secret: o.Secret}
 	faults := c.check()
+	if o.Secret != nil {
+		if _, err := seal.NewBackSealer(*o.Secret, seal.BestSuite(), seal.Session{}, seal.Salt{}, 1); err != nil {
+			faults = append(faults, err)
+		}
+	}
 	if o.Stash < 64<<10 || o.Stash > 1<<30 {
 		faults = append(faults, fmt.Errorf("stash of %d bytes: 64 KiB to 1 GiB", o.Stash))
 	}

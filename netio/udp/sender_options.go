@@ -115,6 +115,11 @@ func (o SenderOptions) checked() (SenderOptions, error) {
 			faults = append(faults, fmt.Errorf("line %d: %s and %s are of two families", i, l.Bind, l.To))
 		}
 	}
+	if o.Secret != nil {
+		if _, err := seal.NewSealer(*o.Secret, o.Suite, seal.Session{}, o.Limits); err != nil {
+			faults = append(faults, err)
+		}
+	}
 	if o.Flow > FlowTagged || o.Flow != FlowMin && o.Reliability != Repaired {
 		faults = append(faults, fmt.Errorf("flow %s needs a repaired channel", o.Flow))
 	}
