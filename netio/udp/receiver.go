@@ -208,6 +208,10 @@ func (r *Receiver) envelope(l *line, h *seal.Header, env []byte) {
 				r.knock(l, h)
 				return
 			}
+			if reason := r.doubts(h, env[seal.HeaderSize:]); reason != reasons {
+				r.drop(reason, 1)
+				return
+			}
 			if s = r.meet(h.Source); s == nil {
 				r.drop(ForeignSource, 1)
 				return
@@ -233,6 +237,36 @@ func (r *Receiver) envelope(l *line, h *seal.Header, env []byte) {
 		return
 	}
 	r.take(l, s, h, body)
+}
+
+// doubts is why no stream shall begin with an envelope in the clear: it is not what it says. A stream costs its stash, and may cost
+// another one its place. reasons: there is no doubt.
+func (r *Receiver) doubts(h *seal.Header, body []byte) Reason {
+	err := error(nil)
+	if h.Traced {
+		if len(body) < seal.TraceSize {
+			return Malformed
+		}
+		body = body[:len(body)-seal.TraceSize]
+	}
+	switch h.Kind {
+	case seal.Data:
+		if h.Codec != 0 {
+			if r.options.Codec == nil || r.options.Codec.Unpack(r.expand[:h.Raw], body, h.Codec) != nil {
+				return Undecodable
+			}
+			body = r.expand[:h.Raw]
+		}
+		_, err = seal.Records(body, h.Seq, anyRecord)
+	case seal.Fragment:
+		_, _, _, err = seal.ParseFragment(body, anyRecord)
+	case seal.Lost:
+		_, err = seal.ParseLost(body, h.Seq)
+	}
+	if err != nil {
+		return Malformed
+	}
+	return reasons
 }
 
 // take handles an envelope that is what it says, in a stream that is open.
