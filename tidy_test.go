@@ -32,6 +32,7 @@ var floors = []struct {
 	{"netio/udp", 3, "a medium"},
 	{"netio/tcp", 3, "a medium"},
 	{"netio/quic", 3, "a medium"},
+	{"xdp/packet", 2, "the bytes of an Ethernet frame and the way it goes; knows no ring of a device"},
 	{"xdp", 3, "a medium"},
 	{"mqadapt", 2, "what adapters share"},
 	{"mqadapt/rabbitmq", 3, "a medium"},
@@ -54,13 +55,14 @@ var floors = []struct {
 
 // hotWing must build and be audited alone: these packages reach no other third-party module, directly or through the module.
 var hotWing = map[string][]string{
-	"ring":      {"golang.org/x/sys"},
-	"numa":      {"golang.org/x/sys"},
-	"seal":      {"golang.org/x/sys", "golang.org/x/crypto"},
-	"netio":     {"golang.org/x/sys", "golang.org/x/crypto"},
-	"netio/udp": {"golang.org/x/sys", "golang.org/x/crypto"},
-	"xdp":       {"golang.org/x/sys", "golang.org/x/crypto", "github.com/cilium/ebpf"},
-	"tlv":       {},
+	"ring":       {"golang.org/x/sys"},
+	"numa":       {"golang.org/x/sys"},
+	"seal":       {"golang.org/x/sys", "golang.org/x/crypto"},
+	"netio":      {"golang.org/x/sys", "golang.org/x/crypto"},
+	"netio/udp":  {"golang.org/x/sys", "golang.org/x/crypto"},
+	"xdp":        {"golang.org/x/sys", "golang.org/x/crypto", "github.com/cilium/ebpf"},
+	"xdp/packet": {"golang.org/x/sys"},
+	"tlv":        {},
 }
 
 // apart lists what must not reach what, directly or through the module. A path ending in a dot is a third-party prefix.
