@@ -28,6 +28,21 @@ func Arena(n int) (*Mapping, error) {
 	return m, nil
 }
 
+// HugeArena is an Arena on pages of 2 MiB from the system's pool, n rounded up to whole ones. ENOMEM says that the pool has too few. They
+// are reserved, not touched: Populate brings them in, from where their policy says.
+func HugeArena(n int) (*Mapping, error) {
+	n = (n + HugePage - 1) &^ (HugePage - 1)
+	if n <= 0 || n > maxBytes {
+		return nil, fmt.Errorf("huge arena of %d bytes: %w", n, unix.EINVAL)
+	}
+	const flags = unix.MAP_PRIVATE | unix.MAP_ANON | unix.MAP_HUGETLB | unix.MAP_HUGE_2MB
+	p, err := unix.MmapPtr(-1, 0, nil, uintptr(n), unix.PROT_READ|unix.PROT_WRITE, flags)
+	if err != nil {
+		return nil, fmt.Errorf("huge arena of %d bytes: %w", n, err)
+	}
+	return &Mapping{Mem{p}, uintptr(p), n}, nil
+}
+
 // touch writes to every page.
 func touch(mem []byte) {
 	for i := 0; i < len(mem); i += unix.Getpagesize() {

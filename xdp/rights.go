@@ -1,0 +1,64 @@
+package xdp
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/alphapulse/transport/internal/sys"
+)
+
+// capabilities that AF_XDP takes, with their numbers (linux/capability.h). CAP_SYS_ADMIN includes CAP_BPF.
+var capabilities = []struct {
+	name   string
+	bits   uint64
+	why    string
+	always bool // not only with a program
+}{
+	{"CAP_NET_RAW", 1 << 13, "for the sockets", true},
+	{"CAP_NET_ADMIN", 1 << 12, "to attach the program", false},
+	{"CAP_BPF", 1<<39 | 1<<21, "to load the program", false},
+}
+
+// missingRights names the capabilities that the calling thread lacks.
+func missingRights() (names []string) {
+	text, err := os.ReadFile("/proc/thread-self/status")
+	if err != nil {
+		return nil
+	}
+	for line := range strings.Lines(string(text)) {
+		hex, found := strings.CutPrefix(line, "CapEff:")
+		if !found {
+			continue
+		}
+		has, err := strconv.ParseUint(strings.TrimSpace(hex), 16, 64)
+		if err != nil {
+			return nil
+		}
+		for _, c := range capabilities {
+			if has&c.bits == 0 {
+				names = append(names, c.name+" "+c.why)
+			}
+		}
+	}
+	return names
+}
+
+// rights says what is behind a refusal of the kernel that names nothing.
+func rights(err error, bytes int) error {
+	switch {
+	case errors.Is(err, syscall.EPERM):
+		if names := missingRights(); len(names) > 0 {
+			return fmt.Errorf("%w: it takes %s: %w", ErrRights, strings.Join(names, ", "), err)
+		}
+		return fmt.Errorf("%w: %w", ErrRights, err)
+	case errors.Is(err, syscall.ENOBUFS):
+		limit, _ := sys.MemlockLimit() // 0 if the kernel does not tell
+		return fmt.Errorf("%w: %d bytes of chunks, the limit is %d: raise it (ulimit -l, LimitMEMLOCK=) or grant CAP_IPC_LOCK: %w",
+			ErrMemlock, bytes, limit, err)
+	}
+	return err
+}
