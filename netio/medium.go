@@ -20,8 +20,8 @@ type Medium interface {
 	// final.
 	Flush() (waiting int, err error)
 
-	// Refused says how many datagrams were given up since it was asked last, and why the last of them: a neighbour that does not answer,
-	// a link that is down.
+	// Refused says how many datagrams were given up since it was asked last, and what is wrong: a neighbour that does not answer, a link
+	// that is down and has what was flushed wait. nil: nothing is.
 	Refused() (n int, why error)
 
 	// Receive takes what has arrived and returns how many datagrams. What the last Receive lent is lent no more.

@@ -240,6 +240,14 @@ func (s *Socket) Flush() error {
 	return nil
 }
 
+// Unsent is how many committed chunks the kernel has not taken.
+func (s *Socket) Unsent() int {
+	if s.sending == 0 {
+		return 0
+	}
+	return s.send.left()
+}
+
 // Wait sleeps until a packet has arrived, at most timeout; with room, also until half of the send ring is free. It returns nil in
 // each case, and early after a signal: the caller looks again. ErrDown and ErrGone say that nothing will come.
 func (s *Socket) Wait(timeout time.Duration, room bool) error {

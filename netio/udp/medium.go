@@ -33,7 +33,7 @@ func (s *Sender) flushMedium(w *wire) (done bool, err error) {
 	if err != nil {
 		return false, onLine(s.options.Channel, int(w.path), err)
 	}
-	if n, why := w.medium.Refused(); n > 0 {
+	if n, why := w.medium.Refused(); why != nil {
 		w.calm = s.clock.now + s.options.Liveness
 		s.told(w, why)
 		s.drop(Unsendable, uint64(n))

@@ -70,7 +70,9 @@ func (p *pipe) Flush() (int, error) {
 
 func (p *pipe) Refused() (int, error) {
 	n := p.gone
-	p.gone = 0
+	if p.gone = 0; n == 0 {
+		return 0, nil
+	}
 	return n, errors.New("nobody answers")
 }
 

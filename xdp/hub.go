@@ -1,0 +1,219 @@
+package xdp
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/alphapulse/transport/xdp/packet"
+)
+
+const (
+	hubChunks = 256                    // looked at, or put together, in one turn
+	hubSpill  = 1 << 17                // bytes of packets of several chunks in one turn
+	wayEvery  = 5 * time.Millisecond   // between two looks at what the kernel says of neighbours and routes
+	wayTurns  = 64                     // turns between two looks at the clock
+	wayFirst  = 500 * time.Millisecond // that opening an end waits for the ways to its peers
+)
+
+// Hub deals the datagrams of a device to ends by their ports, and sends for all of them. A loop that carries several ends over one
+// interface has one. A Hub and its ends belong to one goroutine. The zero Hub is not valid: use OpenHub.
+//
+// A frame is copied once on its way out, from its ring into a chunk, and once on its way in, from the chunk into its mirror: the end that
+// looks for news is lent the chunks themselves. What is for another end meanwhile is copied once more, into that end's inbox.
+type Hub struct {
+	options  HubOptions
+	device   *Device
+	sockets  []*Socket
+	resolver *packet.Resolver
+	ends     []*End
+
+	in     []Chunk
+	held   []int // chunks peeked and not released, of each socket
+	lent   *End  // who has some of them
+	spill  []byte
+	parser packet.Parser
+	turns  int
+	wayAt  time.Time
+
+	out     []Chunk // claimed of the first socket
+	claimed int
+	placed  int
+	ways    []*way // of what is placed
+
+	HubStats
+}
+
+// HubOptions say which interface, and how.
+type HubOptions struct {
+	Device Options // its Ports are those of the ends; the first of its Queues sends
+	TTL    uint8   // hop limit; 0 is 64, and 1 to groups
+	DSCP   uint8   // 0 to 63
+}
+
+// HubStats is what a Hub has done.
+type HubStats struct {
+	Received uint64                 // datagrams dealt to ends
+	Sent     uint64                 // datagrams put on their way
+	Nobody   uint64                 // datagrams to an address or a port that no end has
+	Overrun  uint64                 // datagrams whose end comes too seldom for them
+	Refused  [packet.Reasons]uint64 // frames that are none, by packet.Reason
+}
+
+// OpenHub opens the device, and what finds the ways to peers.
+func OpenHub(o HubOptions) (*Hub, error) {
+	d, err := Open(o.Device)
+	if err != nil {
+		return nil, err
+	}
+	h := &Hub{options: o, device: d, sockets: d.Sockets(), in: make([]Chunk, hubChunks), out: make([]Chunk, hubChunks),
+		ways: make([]*way, hubChunks), spill: make([]byte, hubSpill)}
+	h.held = make([]int, len(h.sockets))
+	h.parser = packet.Parser{MaxFrame: d.iface.MTU + packet.EthernetSize + packet.VLANSize}
+	if h.resolver, err = packet.OpenResolver(o.Device.Interface); err != nil {
+		return nil, errors.Join(fmt.Errorf("xdp: %s: %w", o.Device.Interface, err), d.Close())
+	}
+	return h, nil
+}
+
+// Mode says which way packets take, and why not a better one.
+func (h *Hub) Mode() Mode { return h.device.Mode() }
+
+// Stats counts since the hub was opened. It belongs to the hub's goroutine.
+func (h *Hub) Stats() HubStats { return h.HubStats }
+
+// Wait sleeps until something arrives on the first queue, at most timeout, as Socket.Wait does.
+func (h *Hub) Wait(timeout time.Duration) error { return h.sockets[0].Wait(timeout, false) }
+
+// Close closes the ends that are open, and the device.
+func (h *Hub) Close() error {
+	var faults []error
+	for _, e := range slices.Clone(h.ends) {
+		faults = append(faults, e.Close())
+	}
+	return errors.Join(append(faults, h.resolver.Close(), h.device.Close())...)
+}
+
+// pull deals what has arrived: what is for e is lent to it. While another end has chunks nothing is dealt.
+func (h *Hub) pull(e *End) error {
+	if h.lent != nil && h.lent != e {
+		return nil
+	}
+	h.giveBack()
+	if err := h.keepWays(); err != nil {
+		return err
+	}
+	spill := h.spill
+	for i, s := range h.sockets {
+		n := s.Peek(h.in)
+		h.held[i] = n
+		for rest := h.in[:n]; len(rest) > 0; {
+			var frame []byte
+			if frame, rest, spill = assemble(rest, spill); frame == nil {
+				h.Overrun++
+				continue
+			}
+			h.deal(frame, e)
+		}
+	}
+	if h.lent = e; len(e.lent) == 0 {
+		h.giveBack()
+	}
+	return nil
+}
+
+// giveBack releases all chunks.
+func (h *Hub) giveBack() {
+	for i, n := range h.held {
+		if n > 0 {
+			h.sockets[i].Release(n)
+			h.held[i] = 0
+		}
+	}
+	h.lent = nil
+}
+
+// assemble takes the first packet off. One of several chunks is copied into spill; where there is no room for it frame is nil.
+func assemble(chunks []Chunk, spill []byte) (frame []byte, rest []Chunk, left []byte) {
+	if !chunks[0].More {
+		return chunks[0].Data, chunks[1:], spill
+	}
+	n, size := 0, 0
+	for more := true; more && n < len(chunks); n++ {
+		size += len(chunks[n].Data)
+		more = chunks[n].More
+	}
+	if size > len(spill) {
+		return nil, chunks[n:], spill
+	}
+	frame = spill[:0:size]
+	for _, c := range chunks[:n] {
+		frame = append(frame, c.Data...)
+	}
+	return frame, chunks[n:], spill[size:]
+}
+
+// deal finds whose a frame is.
+func (h *Hub) deal(frame []byte, asks *End) {
+	var p packet.Packet
+	if why := h.parser.Parse(frame, &p); why != packet.Accepted {
+		h.Refused[why]++
+		return
+	}
+	for _, e := range h.ends {
+		if e.local.Port() != p.Destination.Port() || e.local.Addr() != p.Destination.Addr() && !slices.Contains(e.groups, p.Destination.Addr()) {
+			continue
+		}
+		switch {
+		case e == asks:
+			e.lent = append(e.lent, parcel{p.Payload, p.Source})
+		case !e.keep(p.Payload, p.Source):
+			h.Overrun++
+			return
+		}
+		h.Received++
+		return
+	}
+	h.Nobody++
+}
+
+// keepWays follows what the kernel knows of routes and neighbours.
+func (h *Hub) keepWays() error {
+	if h.turns++; h.turns%wayTurns != 0 {
+		return nil
+	}
+	now := time.Now()
+	if now.Sub(h.wayAt) < wayEvery {
+		return nil
+	}
+	h.wayAt = now
+	if _, err := h.resolver.Do(now); err != nil {
+		return fmt.Errorf("xdp: %s: %w", h.options.Device.Interface, err)
+	}
+	return nil
+}
+
+// spare is how many chunks there are to write to.
+func (h *Hub) spare() int {
+	if h.claimed == 0 {
+		h.claimed = h.sockets[0].Claim(h.out)
+	}
+	return h.claimed - h.placed
+}
+
+// flush sends what was placed by any end, and has the kernel go on with what it left. It returns how many chunks the kernel has not taken.
+func (h *Hub) flush() (waiting int, err error) {
+	s := h.sockets[0]
+	if h.placed == 0 {
+		err = s.Flush()
+	} else {
+		for i, w := range h.ways[:h.placed] {
+			w.template.Put(h.out[i].Data, 0)
+		}
+		h.Sent += uint64(h.placed)
+		err = s.Commit(h.out[:h.placed])
+		h.placed, h.claimed = 0, 0
+	}
+	return s.Unsent(), err
+}
