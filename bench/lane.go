@@ -9,6 +9,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/alphapulse/transport/internal/sys"
+	"github.com/alphapulse/transport/xdp"
 )
 
 // A lane is one way to carry messages between the two sides. Its near side sends and keeps the clock, its far side answers or drains.
@@ -51,6 +52,11 @@ type laneSpec struct {
 	Separate bool     `json:"separate,omitempty"` // one message per datagram
 	Secret   []byte   `json:"secret,omitempty"`   // sealed
 	Fan      *fan     `json:"fan,omitempty"`      // fan-out over UDP: who is in the group
+	Round    int      `json:"round,omitempty"`    // messages of a stream between two looks at the clock; 0 is roundBytes of them
+	Plain    bool     `json:"plain,omitempty"`    // one system call per batch of datagrams, each whole: neither UDP_SEGMENT nor UDP_GRO
+	Past     string   `json:"past,omitempty"`     // past the kernel's sockets, by AF_XDP attached that way
+
+	hub *xdp.Hub // of this side, past the kernel
 }
 
 // overUDP says whether the lane crosses a network.

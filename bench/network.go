@@ -123,23 +123,45 @@ func (t *turn) follows(number, seen uint64) uint64 {
 type dialer interface{ dial() error }
 
 // plug puts the setup's network between the sides of the lanes that cross one, and returns how to take it away.
-func plug(s Setup, specs []laneSpec) (func() error, error) {
-	unplug := func() error { return nil }
+func plug(s Setup, specs []laneSpec) (away func() error, err error) {
 	var n *network
+	var own []func() error
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, away())
+		}
+	}()
+	away = func() error {
+		var faults []error
+		for _, f := range own {
+			faults = append(faults, f())
+		}
+		return errors.Join(faults...)
+	}
 	for i := range specs {
 		if !specs[i].overUDP() {
 			continue
 		}
-		if n == nil {
-			var err error
-			if n, unplug, err = openNetwork(s.Net); err != nil {
-				return nil, err
+		if specs[i].Past != "" { // a pair of its own: a program on it would change what sockets see
+			n, unplug, err := openNetwork(NetVeth)
+			if err != nil {
+				return away, err
 			}
+			specs[i].Net = n
+			own = append(own, unplug)
+			continue
+		}
+		if n == nil {
+			var unplug func() error
+			if n, unplug, err = openNetwork(s.Net); err != nil {
+				return away, err
+			}
+			own = append(own, unplug)
 		}
 		specs[i].Net = n
 	}
 	if n == nil && s.Net != "" {
-		return nil, fmt.Errorf("%w: network %q: this workload crosses none", ErrSetup, s.Net)
+		return away, fmt.Errorf("%w: network %q: this workload crosses none", ErrSetup, s.Net)
 	}
-	return unplug, nil
+	return away, nil
 }

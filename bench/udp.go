@@ -77,7 +77,15 @@ type outlet struct {
 }
 
 func openOutlet(s laneSpec, from site, to netip.AddrPort, capacity int) (*outlet, error) {
-	return openOutletAs(udp.SenderOptions{Lines: []udp.Dial{{To: to}}, Secret: s.secret(), Separate: s.Separate}, from, capacity)
+	line := udp.Dial{To: to}
+	if s.hub != nil {
+		e, err := s.endOf(from, pastOut, to)
+		if err != nil {
+			return nil, err
+		}
+		line.Medium = e
+	}
+	return openOutletAs(udp.SenderOptions{Lines: []udp.Dial{line}, Secret: s.secret(), Separate: s.Separate}, from, capacity)
 }
 
 func openOutletAs(so udp.SenderOptions, from site, capacity int) (*outlet, error) {
@@ -125,7 +133,15 @@ type inlet struct {
 }
 
 func openInlet(s laneSpec, at site, capacity int) (*inlet, error) {
-	return openInletAs(udp.ReceiverOptions{Lines: []udp.Listen{{Bind: at.any()}}, Secret: s.secret()}, at, capacity)
+	line := udp.Listen{Bind: at.any()}
+	if s.hub != nil {
+		e, err := s.endOf(at, pastIn, netip.AddrPort{})
+		if err != nil {
+			return nil, err
+		}
+		line.Medium = e
+	}
+	return openInletAs(udp.ReceiverOptions{Lines: []udp.Listen{line}, Secret: s.secret()}, at, capacity)
 }
 
 func openInletAs(ro udp.ReceiverOptions, at site, capacity int) (*inlet, error) {

@@ -145,7 +145,7 @@ func TestLedgerTellsLostFromWrong(t *testing.T) {
 func TestFlowGoesOnWhenTheEndWasLost(t *testing.T) {
 	s := alone(false)
 	s.limit = newBound(s.clock, time.Hour)
-	f := newFlow(sys.Heap(udpArea), 64)
+	f := newFlow(sys.Heap(udpArea), laneSpec{Size: 64})
 	f.next += f.window
 	var now uint64
 	s.clock.now = func() uint64 { now += uint64(time.Millisecond); return now }
@@ -159,7 +159,7 @@ func TestFlowGoesOnWhenTheEndWasLost(t *testing.T) {
 }
 
 func TestFlowNeverWaitsForADeadFarSide(t *testing.T) {
-	f := newFlow(sys.Heap(udpArea), 64)
+	f := newFlow(sys.Heap(udpArea), laneSpec{Size: 64})
 	f.next += f.window
 	if err := f.room(alone(true), 1, pause); !errors.Is(err, ErrPeer) {
 		t.Error(err)

@@ -21,16 +21,23 @@ type flow struct {
 	mem    sys.Mem
 	next   uint64 // number of the next message, from 1
 	window uint64 // messages
+	round  int    // messages
 	lost   uint64 // numbers below it are not waited for
 }
 
-func newFlow(mem sys.Mem, size int) flow {
-	return flow{mem: mem, next: 1, window: uint64(window / size)}
+func newFlow(mem sys.Mem, s laneSpec) flow {
+	f := flow{mem: mem, next: 1, window: uint64(window / s.Size), round: s.Round}
+	if s.Round == 0 {
+		f.round = roundBytes / s.Size
+	} else {
+		f.window = uint64(4 * s.Round)
+	}
+	return f
 }
 
-// run sends rounds of n messages until the slice is over. wait is what a full window is waited out with.
-func (f *flow) run(s *slice, n int, send func(s *slice, n int) error, wait func() error) error {
-	before := f.mem.Load64(udpTaken)
+// run sends rounds of messages until the slice is over. wait is what a full window is waited out with.
+func (f *flow) run(s *slice, send func(s *slice, n int) error, wait func() error) error {
+	before, n := f.mem.Load64(udpTaken), f.round
 	for {
 		if err := f.room(s, uint64(n), wait); err != nil {
 			return err

@@ -27,12 +27,13 @@ func newNetSource(s laneSpec, mem sys.Mem, seed uint64) (*netSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &netSource{netEnd: end, flow: newFlow(mem, s.Size), msg: newPayload(seed, s.Size)}
+	l := &netSource{netEnd: end, flow: newFlow(mem, s), msg: newPayload(seed, s.Size)}
+	l.round = netRound
 	l.window = netWindow
 	return l, nil
 }
 
-func (l *netSource) run(s *slice) error { return l.flow.run(s, netRound, l.send, pause) }
+func (l *netSource) run(s *slice) error { return l.flow.run(s, l.send, pause) }
 
 func (l *netSource) send(_ *slice, n int) error {
 	for i := range n {

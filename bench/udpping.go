@@ -25,9 +25,12 @@ type udpPing struct {
 }
 
 func newUDPPing(s laneSpec, mem sys.Mem, seed uint64) (*udpPing, error) {
+	if err := s.past(s.Net.Near); err != nil {
+		return nil, err
+	}
 	in, err := openInlet(s, s.Net.Near, pingCapacity)
 	if err != nil {
-		return nil, err
+		return nil, s.leave(err)
 	}
 	tellPort(mem, udpNearPort, in.local())
 	return &udpPing{spec: s, mem: mem, in: in, msg: newPayload(seed, s.Size)}, nil
@@ -144,10 +147,11 @@ func (l *udpPing) meet(s *slice) error {
 	return l.in.reader.Release(1)
 }
 
-func (l *udpPing) close() error { return errors.Join(l.out.close(), l.in.close()) }
+func (l *udpPing) close() error { return l.spec.leave(errors.Join(l.out.close(), l.in.close())) }
 
 // udpPong is the far side of the ping-pong: it copies each payload from the mirror into the ring that leads back.
 type udpPong struct {
+	spec laneSpec
 	in   *inlet
 	out  *outlet
 	size int
@@ -159,12 +163,15 @@ func newUDPPong(s laneSpec, mem sys.Mem) (*udpPong, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &udpPong{size: s.Size}
-	if l.in, err = openInlet(s, s.Net.Far, pingCapacity); err != nil {
+	if err := s.past(s.Net.Far); err != nil {
 		return nil, err
 	}
+	l := &udpPong{spec: s, size: s.Size}
+	if l.in, err = openInlet(s, s.Net.Far, pingCapacity); err != nil {
+		return nil, s.leave(err)
+	}
 	if l.out, err = openOutlet(s, s.Net.Far, to, pingCapacity); err != nil {
-		return nil, errors.Join(err, l.in.close())
+		return nil, s.leave(errors.Join(err, l.in.close()))
 	}
 	tellPort(mem, udpFarPort, l.in.local())
 	return l, nil
@@ -215,4 +222,4 @@ func (l *udpPong) serve(t *turn) error {
 	}
 }
 
-func (l *udpPong) close() error { return errors.Join(l.out.close(), l.in.close()) }
+func (l *udpPong) close() error { return l.spec.leave(errors.Join(l.out.close(), l.in.close())) }

@@ -27,9 +27,11 @@ func rawSocket(o sys.UDPOptions, at site) (u *sys.UDP, err error) {
 type rawEnd struct {
 	socket *sys.UDP
 	room   *sys.RecvBatch
-	out    []byte // the datagram that goes out
-	head   int    // where its payload begins
-	size   int    // bytes of it
+	out    []byte         // the datagram that goes out
+	batch  *sys.SendBatch // of that one, where the lane's calls are those of batches
+	slab   *sys.Mapping
+	head   int // where its payload begins
+	size   int // bytes of it
 	to, of *bareSeal
 }
 
@@ -46,6 +48,12 @@ func newRawEnd(s laneSpec, way byte) (l rawEnd, err error) {
 	if err == nil {
 		l.room, err = sys.NewRecvBatch(1, 2*maxSize)
 	}
+	if err == nil && s.Plain {
+		if l.slab, err = sys.Arena(len(l.out)); err == nil {
+			l.out = l.slab.All()[:len(l.out)]
+			l.batch, err = sys.NewSendBatch(1, 1)
+		}
+	}
 	return l, err
 }
 
@@ -57,7 +65,16 @@ func (l *rawEnd) send() error {
 	if l.to != nil {
 		l.to.seal(l.out, l.head)
 	}
-	if err := l.socket.SendOne(l.out); err != nil && !sys.Transient(err) {
+	var err error
+	if l.batch == nil {
+		err = l.socket.SendOne(l.out)
+	} else {
+		l.batch.Reset()
+		l.batch.Begin(nil, 0)
+		l.batch.Add(l.out)
+		_, err = l.socket.Send(l.batch)
+	}
+	if err != nil && !sys.Transient(err) {
 		return err
 	}
 	return nil
@@ -65,7 +82,11 @@ func (l *rawEnd) send() error {
 
 // poll receives what there is. A datagram that is none of the lane's has no payload.
 func (l *rawEnd) poll() (payload []byte, ok bool, err error) {
-	n, err := l.socket.RecvOne(l.room)
+	recv := l.socket.RecvOne
+	if l.batch != nil {
+		recv = l.socket.Recv
+	}
+	n, err := recv(l.room)
 	if err != nil && !sys.Transient(err) {
 		return nil, false, err
 	}
@@ -81,6 +102,9 @@ func (l *rawEnd) poll() (payload []byte, ok bool, err error) {
 
 func (l *rawEnd) close() error {
 	err := l.room.Close()
+	if l.batch != nil {
+		err = errors.Join(err, l.batch.Close(), l.slab.Unmap())
+	}
 	if l.socket != nil {
 		err = errors.Join(err, l.socket.Close())
 	}

@@ -16,6 +16,7 @@ const (
 	rawPerCall  = 512     // datagrams in one system call at most
 	rawReceives = 8       // messages, each of many datagrams, in one
 	rawRoom     = 1 << 16 // bytes of one
+	rawPlain    = 256     // datagrams in one, where each comes by itself
 )
 
 // shape is how a stream's messages lie in datagrams.
@@ -59,7 +60,7 @@ type rawSource struct {
 }
 
 func newRawSource(s laneSpec, mem sys.Mem, seed uint64) (*rawSource, error) {
-	l := &rawSource{flow: newFlow(mem, s.Size), shape: shapeOf(s), spec: s, msg: newPayload(seed, s.Size)}
+	l := &rawSource{flow: newFlow(mem, s), shape: shapeOf(s), spec: s, msg: newPayload(seed, s.Size)}
 	var err error
 	if l.bare, err = s.bareSeal(0); err != nil {
 		return nil, err
@@ -81,12 +82,14 @@ func (l *rawSource) dial() error {
 	if l.socket, err = rawSocket(sys.UDPOptions{Connect: to}, l.spec.Net.Near); err != nil {
 		return err
 	}
-	l.segments = min(l.socket.Features().Segments, sys.MaxDatagram/l.full)
+	if !l.spec.Plain {
+		l.segments = min(l.socket.Features().Segments, sys.MaxDatagram/l.full)
+	}
 	return nil
 }
 
 func (l *rawSource) run(s *slice) error {
-	return l.flow.run(s, roundBytes/l.spec.Size, l.send, pause)
+	return l.flow.run(s, l.send, pause)
 }
 
 func (l *rawSource) send(s *slice, n int) error {
@@ -174,10 +177,14 @@ func newRawSink(s laneSpec, mem sys.Mem) (*rawSink, error) {
 	if l.bare, err = s.bareSeal(0); err != nil {
 		return nil, err
 	}
-	if l.room, err = sys.NewRecvBatch(rawReceives, rawRoom); err != nil {
+	receives, room := rawReceives, rawRoom
+	if s.Plain {
+		receives, room = rawPlain, udp.DefaultMTU
+	}
+	if l.room, err = sys.NewRecvBatch(receives, room); err != nil {
 		return nil, err
 	}
-	if l.socket, err = rawSocket(sys.UDPOptions{Bind: s.Net.Far.any(), GRO: true}, s.Net.Far); err != nil {
+	if l.socket, err = rawSocket(sys.UDPOptions{Bind: s.Net.Far.any(), GRO: !s.Plain}, s.Net.Far); err != nil {
 		return nil, errors.Join(err, l.room.Close())
 	}
 	tellPort(mem, udpFarPort, l.socket.Local())

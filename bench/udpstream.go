@@ -21,14 +21,18 @@ type udpSource struct {
 }
 
 func newUDPSource(s laneSpec, mem sys.Mem, seed uint64) (*udpSource, error) {
-	if s.Batch < 1 || roundBytes%(s.Batch*s.Size) != 0 {
-		return nil, fmt.Errorf("bench: rounds of %d bytes do not hold batches of %d messages of %d", roundBytes, s.Batch, s.Size)
+	f := newFlow(mem, s)
+	if s.Batch < 1 || f.round%s.Batch != 0 {
+		return nil, fmt.Errorf("bench: rounds of %d messages do not hold batches of %d", f.round, s.Batch)
 	}
-	return &udpSource{flow: newFlow(mem, s.Size), spec: s, msg: newPayload(seed, s.Size)}, nil
+	return &udpSource{flow: f, spec: s, msg: newPayload(seed, s.Size)}, nil
 }
 
 func (l *udpSource) dial() error {
 	to, err := peerAt(l.mem, udpFarPort, l.spec.Net.Far)
+	if err == nil {
+		err = l.spec.past(l.spec.Net.Near)
+	}
 	if err == nil {
 		l.out, err = openOutlet(l.spec, l.spec.Net.Near, to, streamCapacity)
 	}
@@ -39,7 +43,7 @@ func (l *udpSource) run(s *slice) error {
 	if err := l.meet(s); err != nil {
 		return err
 	}
-	if err := l.flow.run(s, roundBytes/l.spec.Size, l.send, l.tend); err != nil {
+	if err := l.flow.run(s, l.send, l.tend); err != nil {
 		return err
 	}
 	for !l.out.sender.Drained() {
@@ -125,12 +129,13 @@ func (l *udpSource) publish(s *slice, next uint64, n int) error {
 	return nil
 }
 
-func (l *udpSource) close() error { return l.out.close() }
+func (l *udpSource) close() error { return l.spec.leave(l.out.close()) }
 
 // udpSink is the far side of a stream through package udp: it runs the receiver, reads the mirror, checks every number, which each message
 // carries twice, as the ring's and in itself, and copies every payload out.
 type udpSink struct {
 	ledger
+	spec   laneSpec
 	in     *inlet
 	size   int
 	batch  [peekAtMost]ring.Record
@@ -138,12 +143,15 @@ type udpSink struct {
 }
 
 func newUDPSink(s laneSpec, mem sys.Mem) (*udpSink, error) {
-	in, err := openInlet(s, s.Net.Far, streamCapacity)
-	if err != nil {
+	if err := s.past(s.Net.Far); err != nil {
 		return nil, err
 	}
+	in, err := openInlet(s, s.Net.Far, streamCapacity)
+	if err != nil {
+		return nil, s.leave(err)
+	}
 	tellPort(mem, udpFarPort, in.local())
-	return &udpSink{ledger: newLedger(mem), in: in, size: s.Size}, nil
+	return &udpSink{ledger: newLedger(mem), spec: s, in: in, size: s.Size}, nil
 }
 
 func (l *udpSink) serve(t *turn) error {
@@ -193,4 +201,4 @@ func (l *udpSink) take(t *turn, batch []ring.Record) {
 	l.took(t, len(batch))
 }
 
-func (l *udpSink) close() error { return l.in.close() }
+func (l *udpSink) close() error { return l.spec.leave(l.in.close()) }

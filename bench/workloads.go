@@ -51,6 +51,17 @@ type UDPSealed struct{ Setup Setup }
 // each slice with a small socket buffer, and comes back to ask for what it missed. The three get every message once, or the run fails.
 type UDPFanOut struct{ Setup Setup }
 
+// XDPPingPong is UDPPingPong over a virtual Ethernet pair of its own, with AF_XDP in place of sockets, attached the generic way; the
+// variant "native" attaches in the driver. Baselines, each on a pair without programs: "raw", the bare loop around a socket; "udp", the
+// same ends with sockets.
+type XDPPingPong struct{ Setup Setup }
+
+// XDPThroughput streams 64-byte messages over AF_XDP, attached the generic way, one per datagram. Baselines, on a pair without programs:
+// "raw", a bare loop of sendmmsg and recvmmsg in batches as large, with neither UDP_SEGMENT nor UDP_GRO; "udp", the same ends with sockets,
+// which have both. Variants: "native"; "1KiB", larger messages, with "raw-1KiB" and "udp-1KiB"; "packed", as many as fit in a datagram,
+// with "udp-packed".
+type XDPThroughput struct{ Setup Setup }
+
 const (
 	batchSize = 32
 	pongSize  = 64
@@ -69,6 +80,8 @@ var catalogue = []struct {
 	{"udp/throughput", "64-byte messages over UDP, packed and one per datagram", func(s Setup) Workload { return UDPThroughput{s} }},
 	{"udp/sealed", "256-byte messages over UDP, sealed", func(s Setup) Workload { return UDPSealed{s} }},
 	{"udp/fanout", "at a fixed rate to a multicast group, one of four stopped", func(s Setup) Workload { return UDPFanOut{s} }},
+	{"xdp/pingpong", "one message there, one back, over AF_XDP (root)", func(s Setup) Workload { return XDPPingPong{s} }},
+	{"xdp/throughput", "messages over AF_XDP, one per datagram and packed (root)", func(s Setup) Workload { return XDPThroughput{s} }},
 }
 
 // Names returns the names of all workloads.
