@@ -97,6 +97,8 @@ func (b *bed) listen(host string, at netip.AddrPort) (c *net.UDPConn) {
 func (b *bed) addr4(host string) netip.AddrPort { return netip.AddrPortFrom(b.lab.Addr(host), port) }
 func (b *bed) addr6(host string) netip.AddrPort { return netip.AddrPortFrom(b.lab.Addr6(host), port) }
 
+func netipPort(a netip.AddrPort, p uint16) netip.AddrPort { return netip.AddrPortFrom(a.Addr(), p) }
+
 func (b *bed) ethernet(host string) (mac net.HardwareAddr) {
 	b.t.Helper()
 	if err := b.lab.In(host, func() error {
