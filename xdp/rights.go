@@ -11,16 +11,15 @@ import (
 	"github.com/alphapulse/transport/internal/sys"
 )
 
-// capabilities that AF_XDP takes, with their numbers (linux/capability.h). CAP_SYS_ADMIN includes CAP_BPF.
+// capabilities that AF_XDP takes, with their numbers (linux/capability.h). CAP_SYS_ADMIN stands in for the last two.
 var capabilities = []struct {
-	name   string
-	bits   uint64
-	why    string
-	always bool // not only with a program
+	name string
+	bits uint64
+	why  string
 }{
-	{"CAP_NET_RAW", 1 << 13, "for the sockets", true},
-	{"CAP_NET_ADMIN", 1 << 12, "to attach the program", false},
-	{"CAP_BPF", 1<<39 | 1<<21, "to load the program", false},
+	{"CAP_NET_RAW", 1 << 13, "for the sockets"},
+	{"CAP_NET_ADMIN", 1<<12 | 1<<21, "to attach the program"},
+	{"CAP_BPF", 1<<39 | 1<<21, "to load the program"},
 }
 
 // missingRights names the capabilities that the calling thread lacks.
