@@ -46,7 +46,7 @@ func Open(o Options) (*Device, error) {
 	}
 	d := &Device{options: o}
 	if err := d.open(); err != nil {
-		return nil, errors.Join(fmt.Errorf("xdp: open %s: %w", o.Interface, rights(err, o.memory(d))), d.Close())
+		return nil, errors.Join(fmt.Errorf("xdp: open %s: %w", o.Interface, rights(err, d.options.memory())), d.Close())
 	}
 	return d, nil
 }
@@ -98,20 +98,20 @@ func (d *Device) plan() error {
 	}
 	d.mode.ChunkSize, d.mode.Queues = o.ChunkSize, len(o.Queues)
 	d.mode.Segments = d.iface.MTU+link2+headroom > o.ChunkSize || d.iface.MTU > oneBuffer
-	if n := o.memory(d); n > MaxMemory {
+	if n := o.memory(); n > MaxMemory {
 		return fmt.Errorf("%w: %d bytes of chunks, at most %d", ErrOptions, n, MaxMemory)
 	}
 	return nil
 }
 
 // memory is the bytes of all chunks.
-func (o *Options) memory(*Device) int {
+func (o *Options) memory() int {
 	return len(o.Queues) * (o.ReceiveChunks + o.SendChunks) * o.ChunkSize
 }
 
 // mapMemory maps the chunks outside the Go heap, where Options want them.
 func (d *Device) mapMemory() (err error) {
-	size := d.options.memory(d)
+	size := d.options.memory()
 	if d.options.HugePages {
 		if err = d.mapHuge(size); err == nil {
 			d.mode.HugePages = true
@@ -153,6 +153,9 @@ func (d *Device) attach() (err error) {
 	if len(o.Ports) == 0 {
 		d.mode.Attach = AttachNone
 		return nil
+	}
+	if d.facts.Foreign != 0 {
+		return foreign(d.facts)
 	}
 	last := slices.Max(o.Queues) + 1
 	d.program, err = loadProgram(o.Ports, last, d.mode.Segments, o.Loss/100)
@@ -306,6 +309,9 @@ func (d *Device) wishes(s *Socket) error {
 func (d *Device) confirm() error {
 	zc, err := d.sockets[0].xsk.ZeroCopy()
 	d.mode.ZeroCopy = zc
+	for _, s := range d.sockets {
+		s.direct = zc
+	}
 	return err
 }
 

@@ -34,3 +34,15 @@ func Example() {
 	fmt.Println(counters, err)
 	// Output: mend the options first
 }
+
+// A machine without the interface, or a system without AF_XDP, is an error, not an Ability.
+func ExampleProbe() {
+	var a xdp.Ability
+	a, err := xdp.Probe("none0")
+	if err != nil {
+		fmt.Println("no such interface")
+		return
+	}
+	fmt.Println(a.Explain())
+	// Output: no such interface
+}

@@ -192,6 +192,9 @@ func TestAnInterfaceThatIsGoneIsNamed(t *testing.T) {
 			if err := s.Check(); !errors.Is(err, ErrClosed) || !errors.Is(err, net.ErrClosed) {
 				t.Errorf("after Close: %v", err)
 			}
+			if _, err := s.Stats(); !errors.Is(err, ErrClosed) {
+				t.Errorf("after Close: %v", err)
+			}
 			if _, err := b.try("b", Options{Ports: []uint16{port}}); !errors.Is(err, syscall.ENODEV) {
 				t.Errorf("open: %v", err)
 			}

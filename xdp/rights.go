@@ -11,13 +11,16 @@ import (
 	"github.com/alphapulse/transport/internal/sys"
 )
 
+// sockets is the capability without which nothing works; the others are for programs.
+const sockets = "CAP_NET_RAW"
+
 // capabilities that AF_XDP takes, with their numbers (linux/capability.h). CAP_SYS_ADMIN stands in for the last two.
 var capabilities = []struct {
 	name string
 	bits uint64
 	why  string
 }{
-	{"CAP_NET_RAW", 1 << 13, "for the sockets"},
+	{sockets, 1 << 13, "for the sockets"},
 	{"CAP_NET_ADMIN", 1<<12 | 1<<21, "to attach the program"},
 	{"CAP_BPF", 1<<39 | 1<<21, "to load the program"},
 }

@@ -37,6 +37,7 @@ type Socket struct {
 	most   int // chunks of one packet
 	queue  int
 	polled bool // busy poll: the kernel looks at the device only when called
+	direct bool // zero-copy: the device may have to be woken to say what it has sent
 
 	fill     producer[uint64]
 	arrived  consumer[sys.XSKDesc]
@@ -135,7 +136,7 @@ func (s *Socket) poke() {
 }
 
 // Claim lends empty chunks to write packets into, at most len(batch), and returns how many. Commit sends the first of them; what is
-// not committed is lent again by the next Claim. 0 means that the kernel has all of them.
+// not committed is lent again by the next Claim. 0 means that the kernel has all of them, until it has sent some: see Flush.
 func (s *Socket) Claim(batch []Chunk) int {
 	if len(s.free) < len(batch) {
 		s.reclaim()
@@ -211,14 +212,14 @@ func (s *Socket) reclaim() {
 	s.sending -= n
 }
 
-// Flush has the kernel send what is in the send ring and asleep about it. Commit does so, too; a sender that has nothing more to
-// commit calls it now and then, since the kernel may have taken less than there was.
+// Flush calls the kernel if it sleeps over packets of ours. Commit does so, too; a sender calls it now and then while it has nothing
+// to commit, or no chunk to do so: the kernel may have taken less than there was, or fallen asleep just when something came.
 func (s *Socket) Flush() error {
 	if s.sending == 0 || !s.send.asleep() && !s.polled {
 		return nil
 	}
 	left := s.send.left()
-	if left == 0 {
+	if left == 0 && !s.direct {
 		return nil
 	}
 	for range maxRounds {

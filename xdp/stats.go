@@ -1,5 +1,10 @@
 package xdp
 
+import (
+	"errors"
+	"syscall"
+)
+
 // Stats counts since the socket was opened. Packets count with all their chunks. Every packet to our ports that does not arrive is in
 // Dropped, RingFull or FillEmpty, as far as the kernel knows: what a network card has lost is among the interface's own counters.
 type Stats struct {
@@ -18,9 +23,12 @@ type Stats struct {
 	SendEmpty   uint64 // times the kernel looked for something to send, and there was nothing
 }
 
-// Stats reads the counters. It may be called from any goroutine, and is a system call.
+// Stats reads the counters. It may be called from any goroutine until Close, and is a system call.
 func (s *Socket) Stats() (Stats, error) {
 	k, err := s.xsk.Statistics()
+	if errors.Is(err, syscall.EBADF) {
+		err = ErrClosed
+	}
 	if err != nil {
 		return Stats{}, err
 	}

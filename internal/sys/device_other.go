@@ -6,3 +6,6 @@ import "errors"
 
 // DeviceOf answers errors.ErrUnsupported.
 func DeviceOf(string) (Device, error) { return Device{}, errors.ErrUnsupported }
+
+// FeaturesOf answers errors.ErrUnsupported.
+func FeaturesOf(int) (DeviceFeatures, error) { return DeviceFeatures{}, errors.ErrUnsupported }
