@@ -3,6 +3,7 @@ package xdp
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -46,6 +47,7 @@ type End struct {
 	refused int
 	why     error
 	closed  bool
+	alone   bool // the hub is its own
 }
 
 var _ netio.Medium = (*End)(nil)
@@ -273,5 +275,72 @@ func (e *End) Close() error {
 		e.hub.giveBack()
 	}
 	e.hub.ends = slices.DeleteFunc(e.hub.ends, func(one *End) bool { return one == e })
-	return e.holder.Close()
+	err := e.holder.Close()
+	if e.alone {
+		err = errors.Join(err, e.hub.Close())
+	}
+	return err
 }
+
+// Single opens a hub for one end, which closes it. A Local without an address gets the interface's first of the family of the first of
+// Peers, IPv4 without any; one without a port gets a free one.
+func Single(o HubOptions, e EndOptions) (*End, error) {
+	var err error
+	if e.Local, err = settled(o.Device.Interface, e); err != nil {
+		return nil, fmt.Errorf("%w on %s: %w", ErrEnd, o.Device.Interface, err)
+	}
+	o.Device.Ports = []uint16{e.Local.Port()}
+	h, err := OpenHub(o)
+	if err != nil {
+		return nil, err
+	}
+	one, err := h.End(e)
+	if err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	one.alone = true
+	return one, nil
+}
+
+// settled fills in what Local lacks.
+func settled(name string, o EndOptions) (netip.AddrPort, error) {
+	at := o.Local
+	if !at.Addr().IsValid() || at.Addr().IsUnspecified() {
+		six := at.Addr().Is6() || len(o.Peers) > 0 && o.Peers[0].Is6()
+		own, err := addressOf(name, six)
+		if err != nil {
+			return at, err
+		}
+		at = netip.AddrPortFrom(own, at.Port())
+	}
+	if at.Port() != 0 {
+		return at, nil
+	}
+	free, err := sys.OpenUDP(sys.UDPOptions{Bind: at})
+	if err != nil {
+		return at, err
+	}
+	return free.Local(), free.Close()
+}
+
+// addressOf is the interface's first address of a family that other hosts can answer to.
+func addressOf(name string, six bool) (netip.Addr, error) {
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	all, err := i.Addrs()
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	for _, one := range all {
+		p, err := netip.ParsePrefix(one.String())
+		if err == nil && p.Addr().Is6() == six && !p.Addr().IsLinkLocalUnicast() {
+			return p.Addr(), nil
+		}
+	}
+	return netip.Addr{}, errors.New("the interface has no address to send from")
+}
+
+// Mode says which way the end's packets take, and why not a better one.
+func (e *End) Mode() Mode { return e.hub.Mode() }

@@ -56,24 +56,28 @@ func newDemo() *cobra.Command {
 
 // netFlags say what lies between feed and strategy.
 type netFlags struct {
-	udp, sealed bool
-	loss        string
+	udp, xdp, sealed bool
+	loss             string
 }
 
 func (f *netFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.udp, "udp", false, "trades travel by UDP between two network namespaces, or over loopback where these cannot be made")
+	cmd.Flags().BoolVar(&f.xdp, "xdp", false, "with --udp: past the kernel's sockets at both ends (AF_XDP), or with sockets and a warning where that cannot be")
 	cmd.Flags().StringVar(&f.loss, "udp-loss", "", "with --udp: how many of the datagrams are lost each way, 5% for instance")
 	cmd.Flags().BoolVar(&f.sealed, "sealed", false, "with --udp: seal what travels with a secret drawn for this run")
 }
 
 func (f *netFlags) chosen() (*demo.UDPOptions, error) {
 	if !f.udp {
-		if f.loss != "" || f.sealed {
-			return nil, errors.New("--udp-loss and --sealed need --udp")
+		if f.loss != "" || f.sealed || f.xdp {
+			return nil, errors.New("--udp-loss, --sealed and --xdp need --udp")
 		}
 		return nil, nil
 	}
-	o := &demo.UDPOptions{Sealed: f.sealed}
+	o := &demo.UDPOptions{Sealed: f.sealed, XDP: f.xdp}
+	if f.xdp && f.loss != "" {
+		return nil, errors.New("--udp-loss and --xdp exclude each other: the network loses what sockets send and receive")
+	}
 	if f.loss == "" {
 		return o, nil
 	}

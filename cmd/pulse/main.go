@@ -45,7 +45,7 @@ func newRoot() *cobra.Command {
 			ran = true
 		},
 	}
-	root.AddCommand(newBench(), newBenchPeer(), newChaos(), newDecode(), newDemo(), newFeed(), newKeygen(), newStrategy(), newSink())
+	root.AddCommand(newBench(), newBenchPeer(), newChaos(), newDecode(), newDemo(), newFeed(), newKeygen(), newStrategy(), newSink(), newXDP())
 	return root
 }
 

@@ -19,6 +19,7 @@ import (
 type UDPOptions struct {
 	Loss   float64 // percent of the datagrams that are lost, each way: 0 to 99
 	Sealed bool    // with a secret drawn for this run
+	XDP    bool    // past the kernel's sockets, where that can be
 }
 
 // Names of the kinds of network.
@@ -33,6 +34,7 @@ const labPort = 7400
 // network is what lies between feed and strategy.
 type network struct {
 	kind       string
+	device     string // of both
 	listen, to netip.AddrPort
 	command    func(host, program string, args ...string) *exec.Cmd
 	close      func() error
@@ -63,7 +65,7 @@ func openLab(loss float64) (*network, error) {
 		}
 	}
 	at := netip.AddrPortFrom(lab.Addr(StrategyName), labPort)
-	return &network{kind: namespaces, listen: at, to: at, close: lab.Close, command: func(host, program string, args ...string) *exec.Cmd {
+	return &network{kind: namespaces, device: netlab.Device, listen: at, to: at, close: lab.Close, command: func(host, program string, args ...string) *exec.Cmd {
 		if host == SinkName {
 			host = StrategyName
 		}
@@ -77,7 +79,7 @@ func openLoopback(loss float64, seed uint64) (*network, error) {
 	if err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
 	}
-	n := &network{kind: overLocal, listen: at, to: at, close: func() error { return nil },
+	n := &network{kind: overLocal, device: "lo", listen: at, to: at, close: func() error { return nil },
 		command: func(_, program string, args ...string) *exec.Cmd { return exec.Command(program, args...) }}
 	if loss == 0 {
 		return n, nil

@@ -164,6 +164,9 @@ func (r *run) args(name string) (args []string) {
 	if r.network == nil || name == SinkName {
 		return args
 	}
+	if r.UDP.XDP {
+		args = append(args, "--xdp", r.network.device)
+	}
 	if r.secret != "" {
 		args = append(args, "--secret", r.secret)
 	}

@@ -6,8 +6,10 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/netio/udp"
 	"github.com/alphapulse/transport/seal"
+	"github.com/alphapulse/transport/xdp"
 )
 
 // Far is the other end of the trades' way when feed and strategy share no directory: the feed sends there, or the strategy listens
@@ -15,6 +17,29 @@ import (
 type Far struct {
 	Addr   netip.AddrPort
 	Secret *seal.Secret // seals every envelope; nil: none
+	XDP    *xdp.Options // past the kernel's sockets, on this interface; where that cannot be, with a socket and a notice. nil: with a socket
+
+	Notice func(format string, args ...any) // a line for people; nil: nobody
+}
+
+// medium is what carries the datagrams of one end in place of a socket, or nil.
+func (f Far) medium(e xdp.EndOptions) netio.Medium {
+	if f.XDP == nil {
+		return nil
+	}
+	one, err := xdp.Single(xdp.HubOptions{Device: *f.XDP}, e)
+	if err != nil {
+		f.notice("with a socket, not by AF_XDP: %s", err)
+		return nil
+	}
+	f.notice("AF_XDP on %s: %s", f.XDP.Interface, one.Mode().Explain())
+	return one
+}
+
+func (f Far) notice(format string, args ...any) {
+	if f.Notice != nil {
+		f.Notice(format, args...)
+	}
 }
 
 // sending is the feed with the sender that carries its ring off, one after the other: what was published leaves in the same cycle.
@@ -27,7 +52,8 @@ type sending struct {
 
 // sends opens the sender and has the node's publishers carried by it.
 func (s *stage) sends(to Far) (*sending, error) {
-	sender, err := udp.NewSender(udp.SenderOptions{Channel: TradesChannel, Lines: []udp.Dial{{To: to.Addr}}, Reliability: udp.Repaired,
+	line := udp.Dial{To: to.Addr, Medium: to.medium(xdp.EndOptions{Peers: []netip.Addr{to.Addr.Addr()}})}
+	sender, err := udp.NewSender(udp.SenderOptions{Channel: TradesChannel, Lines: []udp.Dial{line}, Reliability: udp.Repaired,
 		Secret: to.Secret})
 	if err != nil {
 		return nil, err
@@ -88,7 +114,8 @@ func (s *stage) receives(at Far, w *strategy) (*receiving, error) {
 		return nil, err
 	}
 	r := &receiving{strategy: w}
-	r.receiver, err = udp.NewReceiver(udp.ReceiverOptions{Channel: TradesChannel, Lines: []udp.Listen{{Bind: at.Addr}}, Inbox: inbox,
+	line := udp.Listen{Bind: at.Addr, Medium: at.medium(xdp.EndOptions{Local: at.Addr})}
+	r.receiver, err = udp.NewReceiver(udp.ReceiverOptions{Channel: TradesChannel, Lines: []udp.Listen{line}, Inbox: inbox,
 		Reliability: udp.Repaired, Secret: at.Secret, Events: r.hear})
 	if err != nil {
 		return nil, err
