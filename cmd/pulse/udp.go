@@ -56,7 +56,7 @@ func (f *farFlags) chosen() (far demo.Far, err error) {
 		if far.XDP, err = parseInterface(f.xdp); err != nil {
 			return far, exit(exitUsage, fmt.Errorf("--xdp %q: %w", f.xdp, err))
 		}
-		far.Notice = func(format string, args ...any) { fmt.Fprintf(os.Stderr, "pulse: "+format+"\n", args...) }
+		far.Notice = func(format string, args ...any) { fmt.Fprintf(os.Stderr, demo.NotePrefix+format+"\n", args...) }
 	}
 	if f.secret != "" {
 		s, err := seal.LoadSecret(f.secret)

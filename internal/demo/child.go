@@ -76,9 +76,9 @@ func (c *child) live() error {
 
 // once runs one life and returns what it said on standard error.
 func (c *child) once() (words string, err error) {
-	var said bytes.Buffer
+	said := &hearing{notice: func(line string) { c.notice("%s: %s", c.name, line) }}
 	cmd := c.start()
-	cmd.Stderr = &said
+	cmd.Stderr = said
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return "", err
@@ -98,7 +98,33 @@ func (c *child) once() (words string, err error) {
 		_ = cmd.Process.Kill() // it may have ended
 	}
 	err = cmd.Wait()
-	return strings.TrimSpace(said.String()), err
+	return strings.TrimSpace(said.said.String() + string(said.line)), err
+}
+
+// NotePrefix begins a line on standard error that is for people and no fault.
+const NotePrefix = "note: "
+
+// hearing keeps what a process says on standard error, but for notes, which are handed on.
+type hearing struct {
+	said   bytes.Buffer
+	notice func(line string)
+	line   []byte // that has no end yet
+}
+
+func (h *hearing) Write(p []byte) (int, error) {
+	h.line = append(h.line, p...)
+	for {
+		line, rest, whole := bytes.Cut(h.line, []byte{'\n'})
+		if !whole {
+			return len(p), nil
+		}
+		if note, is := bytes.CutPrefix(line, []byte(NotePrefix)); is {
+			h.notice(string(note))
+		} else {
+			h.said.Write(append(line, '\n'))
+		}
+		h.line = rest
+	}
 }
 
 func (c *child) isEnding() bool {

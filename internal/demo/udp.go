@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/alphapulse/transport/netio"
@@ -32,7 +33,7 @@ func (f Far) medium(e xdp.EndOptions) netio.Medium {
 		f.notice("with a socket, not by AF_XDP: %s", err)
 		return nil
 	}
-	f.notice("AF_XDP on %s: %s", f.XDP.Interface, one.Mode().Explain())
+	f.notice("AF_XDP on %s: %s", f.XDP.Interface, strings.ReplaceAll(one.Mode().Explain(), "\n", "; "))
 	return one
 }
 
