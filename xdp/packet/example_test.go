@@ -3,6 +3,7 @@ package packet_test
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/alphapulse/transport/xdp/packet"
 )
@@ -37,4 +38,35 @@ func Example() {
 	// Output:
 	// "a payload" from 192.0.2.1:9100
 	// runt 1
+}
+
+// A sender keeps the way to where it sends, and makes its headers anew when that changes.
+func ExampleResolver() {
+	r, err := packet.OpenResolver("lo")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer r.Close()
+	to := netip.MustParseAddrPort("127.0.0.1:9100")
+	way, err := r.Resolve(to.Addr(), time.Second)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(way.NextHop, way.Source)
+
+	var target *packet.Target
+	if target, err = r.Follow(to.Addr(), time.Now()); err != nil {
+		fmt.Println(err)
+		return
+	}
+	made := target.Changes()
+	if _, err := r.Do(time.Now()); err != nil { // with the sender's chores
+		fmt.Println(err)
+	}
+	fmt.Println("changed:", target.Changes() != made)
+	// Output:
+	// 00:00:00:00:00:00 127.0.0.1
+	// changed: false
 }
