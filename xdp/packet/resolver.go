@@ -290,7 +290,7 @@ func (r *Resolver) glance(now time.Time) error {
 		if !h.due() || now.Sub(h.asked) < askApart || r.link.flags&linkIsUp == 0 {
 			continue
 		}
-		h.asked = now
+		h.asked, h.fault = now, nil
 		err := r.question(useNeighbour(r.link.index, h.addr), func(message) {})
 		if isErrno(err) {
 			h.fault = err

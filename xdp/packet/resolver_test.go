@@ -23,6 +23,12 @@ func TestWaysAreTheKernelsOwn(t *testing.T) {
 		"ip route add blackhole 198.51.102.0/24",
 		"ip route add 2001:db8::/32 via "+b6.String()+" mtu 1300",
 		"ip link add other type veth peer name rehto", "ip link set other up", "ip link set rehto up", "ip addr add 203.0.113.1/24 dev other")
+	near := map[string]netip.Addr{}
+	for _, host := range []string{"a", "b"} {
+		local := l.Addr6(host).As16()
+		local[0], local[1] = 0xfe, 0x80
+		near[host] = netip.AddrFrom16(local)
+	}
 	everybody := a4.As4()
 	everybody[3] = 255
 	r := openResolver(t, l, "a", netlab.Device)
@@ -34,6 +40,7 @@ func TestWaysAreTheKernelsOwn(t *testing.T) {
 		{b4.String(), Way{b, a, a4, 1500}, nil},
 		{b6.String(), Way{b, a, a6, 1500}, nil},
 		{"::ffff:" + b4.String(), Way{b, a, a4, 1500}, nil},
+		{near["b"].String() + "%eth0", Way{b, a, near["a"], 1500}, nil},
 		{"192.0.2.9", Way{b, a, a4, 1500}, nil},
 		{"192.0.3.9", Way{b, a, a4, 1500}, nil},
 		{"198.51.100.9", Way{b, a, a4, 1400}, nil},

@@ -3,7 +3,10 @@ package packet
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"net/netip"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -77,6 +80,12 @@ func TestNeighboursAreTakenAsTheKernelTellsOfThem(t *testing.T) {
 	}
 	if r.stale {
 		t.Error("neighbours have everything looked up")
+	}
+	r = deaf()
+	r.hops[hop].fault = refusal(syscall.EPERM)
+	r.settle()
+	if _, err := r.wayTo("10.0.0.1"); !errors.Is(err, syscall.EPERM) || !strings.Contains(err.Error(), "10.0.0.1") {
+		t.Errorf("not allowed to ask: %v", err)
 	}
 	for _, kind := range []uint16{kindNewRoute, kindDelRoute, kindNewAddr, kindDelAddr, kindNewRule, kindDelRule} {
 		if r = deaf(); !r.stale {

@@ -18,7 +18,7 @@ type lane struct {
 	vlan         uint16
 }
 
-// lanes are IPv4, IPv6 and, where the kernel has such devices, VLAN 5.
+// lanes are IPv4, IPv6 and, where the kernel has such devices, VLAN 5. Priorities tag the frames of the others too, with VLAN 0.
 func lanes(t *testing.T, l *netlab.Lab) []lane {
 	t.Helper()
 	all := []lane{
