@@ -86,9 +86,12 @@ func (s *Socket) Queue() int { return s.queue }
 // released; peeking again goes on after them. It ends with a whole packet, unless a packet's chunks alone are more than the batch,
 // and never waits.
 func (s *Socket) Peek(batch []Chunk) int {
+	if len(s.arrived.entries) == 0 { // it only sends
+		return 0
+	}
 	n := s.arrived.ready(len(batch))
 	if n == 0 {
-		if s.arrived.ring.Size > 0 && (s.polled || s.fill.asleep()) {
+		if s.polled || s.fill.asleep() {
 			s.poke()
 		}
 		return 0

@@ -242,6 +242,33 @@ func TestChunksComeBackAndWhatIsTooMuchIsCounted(t *testing.T) {
 	expect(t, []byte("there is room again"), to)
 }
 
+func TestOneCommitSendsAllHoweverLittleTheKernelTakesAtOnce(t *testing.T) {
+	b := newBed(t, netlab.Options{})
+	from, to := b.open("a", Options{}), b.open("b", Options{Ports: []uint16{port}}).Sockets()[0]
+	s, packet := from.Sockets()[0], b.datagram("a", "b", false, []byte("one of many"))
+	batch := make([]Chunk, 1000)
+	if n := s.Claim(batch); n != len(batch) {
+		t.Fatalf("%d chunks", n)
+	}
+	for i := range batch {
+		batch[i].Data = batch[i].Data[:copy(batch[i].Data, packet)]
+	}
+	if err := s.Commit(batch); err != nil {
+		t.Fatal(err)
+	}
+	budget := from.Mode().SendBudget
+	if st := stats(t, s); s.send.left() != 0 || st.Again == 0 || st.Kicks < uint64(len(batch)/budget) || st.Sent != 1000 {
+		t.Errorf("%d are left, budget %d: %+v", s.send.left(), budget, st)
+	}
+	for range batch {
+		expect(t, []byte("one of many"), to)
+	}
+	if n := s.Peek(batch); n != 0 {
+		t.Errorf("who only sends gets %d packets", n)
+	}
+	s.Release(0)
+}
+
 func TestPacketsThatOutgrowTheirChunksAreCounted(t *testing.T) {
 	b := newBed(t, netlab.Options{})
 	s := b.open("b", Options{Ports: []uint16{port}, Attach: AttachGeneric}).Sockets()[0]
