@@ -107,6 +107,9 @@ func (s *Sender) Do() (frames int, err error) {
 		if err := s.flushAll(); err != nil || s.unsent {
 			return 0, err
 		}
+		if err := s.attend(now, false); err != nil || s.unsent { // it may be full again at once, and never find the time
+			return 0, err
+		}
 	}
 	before := s.Frames
 	if err := s.fillAll(now); err != nil {
@@ -116,22 +119,28 @@ func (s *Sender) Do() (frames int, err error) {
 		return 0, err
 	}
 	frames = int(s.Frames - before)
-	if s.looks--; s.looks < 0 || frames == 0 {
-		s.looks = backEvery
-		if err := s.hear(now); err != nil {
-			return frames, err
-		}
-	}
-	if now >= s.tickAt && !s.unsent {
-		if err := s.tick(now); err != nil {
-			return frames, err
-		}
-		if err := s.flushAll(); err != nil {
-			return frames, err
-		}
+	if !s.unsent { // what waits may lie in the ring, where what receivers say could release it
+		err = s.attend(now, frames == 0)
 	}
 	s.publish()
-	return frames, nil
+	return frames, err
+}
+
+// attend turns to what receivers say, every so often or at once, and to what is due.
+func (s *Sender) attend(now time.Duration, atOnce bool) error {
+	if s.looks--; s.looks < 0 || atOnce {
+		s.looks = backEvery
+		if err := s.hear(now); err != nil {
+			return err
+		}
+	}
+	if now < s.tickAt {
+		return nil
+	}
+	if err := s.tick(now); err != nil {
+		return err
+	}
+	return s.flushAll()
 }
 
 // fillAll repairs, then carries on. Where a pace leaves less than a batch, whoever came last comes first the next time.
