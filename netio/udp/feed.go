@@ -154,6 +154,8 @@ func (s *Sender) fill(f *feed, now time.Duration) error {
 func (s *Sender) limit(f *feed, bound int) int {
 	limit := bound
 	switch {
+	case s.options.Separate && s.options.Codec != nil:
+		limit = 1 // the next one: a codec takes all of a run
 	case s.options.Separate:
 		limit = separateAtOnce
 	case s.options.Codec != nil:
