@@ -69,6 +69,9 @@ func (r *Receiver) giveUp(s *stream, now time.Duration) {
 			}
 		}
 		wait := r.options.Reorder
+		if !s.stash.empty() && s.stash.pieces[0].first == s.next {
+			wait = max(wait, DefaultReorder) // since its last part
+		}
 		if len(r.lines) > 1 {
 			if !r.allPast(s, end, now) {
 				wait = max(wait, r.options.Apart)

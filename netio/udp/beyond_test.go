@@ -67,3 +67,25 @@ func TestSeldomRunWorkersStayConnected(t *testing.T) {
 		t.Errorf("nothing went wrong, and yet %+v", told)
 	}
 }
+
+// A best-effort frame in parts may take longer than Reorder to arrive, as long as its parts come; when they stop coming it is passed.
+func TestFrameInPartsMayTakeItsTime(t *testing.T) {
+	for _, reorder := range []time.Duration{0, -1} {
+		b := newBed(t, SenderOptions{Socket: Socket{NoOffload: true}}, ReceiverOptions{Reorder: reorder, Socket: Socket{NoOffload: true}}, nil)
+		b.publish(1, 64)
+		b.until("the start", func() bool { return len(b.got) == 1 })
+		b.publish(1, 40_000) // 28 parts, of which a Do takes 8
+		_, err := b.send.Do()
+		must(t, err)
+		before := b.recv.tally.Datagrams
+		for end := time.Now().Add(10 * time.Second); len(b.got) < 2 && time.Now().Before(end); {
+			b.pass(DefaultReorder * 9 / 10)
+			_, err := b.recv.Do()
+			must(t, err)
+			b.poll()
+		}
+		if s := b.recv.Stats(); len(b.got) != 2 || s.Lost != 0 || s.Datagrams-before < 28 {
+			t.Errorf("reorder %s: %d frames, %+v", reorder, len(b.got), s)
+		}
+	}
+}

@@ -159,11 +159,11 @@ func (r *Receiver) compare(l *line, s *stream, h *seal.Header, top uint64) {
 	}
 	if h.Kind == seal.Data || h.Kind == seal.Fragment && h.Seq >= p.top { // a frame's first part counts for it
 		p.frames += top - h.Seq
-		a := &s.firsts[h.Seq%arrivals]
-		if a.seq != h.Seq {
+		switch a := &s.firsts[h.Seq%arrivals]; {
+		case h.Seq > a.seq:
 			*a = arrival{h.Seq, r.clock.now, l.path}
 			p.wins += top - h.Seq
-		} else if a.path != l.path {
+		case a.path != l.path: // of a later number, when it is so far behind: then it is so late at least
 			p.skew += r.clock.now - a.at
 			p.skews++
 		}
@@ -205,6 +205,7 @@ func (r *Receiver) part(s *stream, h *seal.Header, offset, total int, part []byt
 	}
 	r.keep(s, piece{first: h.Seq, last: h.Seq, epoch: h.Epoch, offset: offset, total: total}, part)
 	if h.Seq == s.next {
+		s.holeAt = -1 // it is on its way, however long its parts take
 		r.drain(s)
 	}
 }
