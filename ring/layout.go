@@ -87,7 +87,7 @@ const (
 	seqShift    = 32
 
 	epochRecord = 64              // payload: new epoch u64, old epoch u64, and what it takes to begin the next record on a cache line
-	skipRecord  = HeaderSize + 16 // payload: the next number u64, how many of those passed over are lost u64
+	skipRecord  = HeaderSize + 24 // payload: the next number u64, how many of those passed over are lost u64, the number that was due u64
 	firstSeq    = 1
 )
 

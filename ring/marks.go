@@ -93,7 +93,7 @@ func (d *data) past(m mark, word uint64) (mark, bool) {
 		case kindEpoch:
 			m.epoch = value
 		case kindSkip:
-			if value-m.seq-1 >= maxSkip || lost > value-m.seq {
+			if due, whole := d.due(m.pos, word); !whole || due != m.seq || value-m.seq-1 >= maxSkip || lost > value-m.seq {
 				return m, false
 			}
 			m.seq, m.lost = value, m.lost+lost
@@ -125,6 +125,14 @@ func (d *data) control(pos, word uint64) (kind, first, second uint64) {
 		first, second = d.mem.Load64(at+HeaderSize), d.mem.Load64(at+HeaderSize+8)
 	}
 	return kind, first, second
+}
+
+// due reads what a skip says of the number it stands at; whole is false for one that has no such word.
+func (d *data) due(pos, word uint64) (seq uint64, whole bool) {
+	if word&sizeMask < skipRecord {
+		return 0, false
+	}
+	return d.mem.Load64(pos&d.mask + HeaderSize + 16), true
 }
 
 // locate finds the record boundary at pos: its seq and the epoch in force. ok is false when pos is no boundary or is
@@ -163,7 +171,11 @@ func (d *data) boundary(pos, floor uint64) (m mark, ok bool) {
 // backward finds what is at pos from a mark after it: the record's own half of the seq, proved by a walk to the mark.
 func (d *data) backward(pos uint64, after mark) (mark, bool) {
 	word := d.mem.Load64(pos & d.mask)
-	seq := after.seq - uint64(uint32(after.seq)-uint32(word>>seqShift))
+	near := after.seq
+	if due, skips := d.skipBefore(pos, after.pos); skips {
+		near = due
+	}
+	seq := near - uint64(uint32(near)-uint32(word>>seqShift))
 	end, ok := d.walk(mark{pos: pos, seq: seq}, after.pos)
 	if !ok || end.seq != after.seq {
 		return mark{}, false
@@ -173,6 +185,25 @@ func (d *data) backward(pos uint64, after mark) (mark, bool) {
 		epoch = old
 	}
 	return mark{pos: pos, seq: seq, epoch: epoch}, true
+}
+
+// skipBefore returns the number that the first skip from pos on stands at.
+func (d *data) skipBefore(pos, to uint64) (due uint64, skips bool) {
+	if to-pos > d.capacity { // forged: no walk has proved it yet
+		return 0, false
+	}
+	for pos < to {
+		word := d.mem.Load64(pos & d.mask)
+		size := word & sizeMask
+		if size < wordSize || size > d.largest {
+			return 0, false
+		}
+		if kind, _, _ := d.control(pos, word); word&flagControl != 0 && kind == kindSkip {
+			return d.due(pos, word)
+		}
+		pos += stride(size)
+	}
+	return 0, false
 }
 
 // epochBefore returns the epoch in force at pos as the first epoch record from there names it.

@@ -11,11 +11,11 @@ import (
 // Whoever brings the records from elsewhere is its writer, appends runs of them, and says where a run does not follow
 // the one before. It is an ordinary ring to its readers.
 
-// maxSkip bounds how many numbers Continue passes: readers tell records apart by the low half of their numbers.
-const maxSkip = 1 << 31
+// maxSkip bounds how many numbers Continue passes.
+const maxSkip = 1 << 62
 
 // Continue makes seq, of epoch, the next record's number instead of Seq. The numbers between them are passed over and
-// lost of them count as lost for every reader; seq must not be below Seq nor 2³¹ beyond it: ErrRange. Readers learn of it
+// lost of them count as lost for every reader; seq must not be below Seq nor 2⁶² beyond it: ErrRange. Readers learn of it
 // together with the next record; until then another Continue takes its place.
 func (w *Writer) Continue(epoch, seq, lost uint64) error {
 	if w.broken != nil {
@@ -79,7 +79,7 @@ func (w *Writer) MaxRun() int { return (w.room - skipRecord - 16) &^ 7 }
 // turn appends what Continue announced: the record that passes numbers over, the one that opens an epoch.
 func (w *Writer) turn() {
 	if w.skip != 0 {
-		w.control(kindSkip, skipRecord, w.skip, w.lost)
+		w.control(kindSkip, skipRecord, w.skip, w.lost, w.seq)
 		w.seq, w.skip, w.lost = w.skip, 0, 0
 	}
 	if w.opened != w.voice {

@@ -120,7 +120,7 @@ func TestMirrorGoesOnAfterItsWriterAndFromAnyNumber(t *testing.T) {
 		if err := w.Continue(life+1, seq-1, 0); !errors.Is(err, ErrRange) {
 			t.Fatalf("a number before Seq: %v", err)
 		}
-		if err := w.Continue(life+1, seq+1<<31+1, 0); !errors.Is(err, ErrRange) {
+		if err := w.Continue(life+1, seq+1<<62+1, 0); !errors.Is(err, ErrRange) {
 			t.Fatalf("a number too far beyond Seq: %v", err)
 		}
 		mustDo(t, w.Continue(life+1, seq+10, 4))
@@ -265,5 +265,58 @@ func mustDo(t fataler, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// However many numbers a skip passes over, every position keeps its number: for readers that stand, come late, or seek back behind it.
+func TestSkipMayBeAsFarAsNumbersGo(t *testing.T) {
+	for _, far := range []uint64{1<<31 + 7, 5_000_000_000, 1 << 40, 1<<61 + 3} {
+		r := mustRing(t, Options{Capacity: 64 << 10})
+		w, err := r.Writer()
+		mustDo(t, err)
+		stands, err := r.Reader(ReaderOptions{})
+		mustDo(t, err)
+		type place struct{ pos, seq uint64 }
+		var places []place
+		append3 := func(from uint64) {
+			for seq := from; seq < from+3; seq++ {
+				b := make([]byte, 24)
+				binary.LittleEndian.PutUint64(b, 24|seq<<32)
+				binary.LittleEndian.PutUint64(b[16:], seq)
+				mustDo(t, w.Append(b, 1))
+				places = append(places, place{w.Position() - 24, seq})
+			}
+			w.Flush()
+		}
+		append3(1)
+		mustDo(t, w.Continue(1, far, far-4))
+		append3(far)
+		mustDo(t, w.Continue(1, 2*far, 1))
+		append3(2 * far)
+		late, err := r.Reader(ReaderOptions{From: Oldest, Mode: Lossy})
+		mustDo(t, err)
+		for name, reader := range map[string]*Reader{"stands": stands, "late": late} {
+			var got []uint64
+			batch := make([]Record, 4)
+			for k := reader.Peek(batch); k > 0; k = reader.Peek(batch) {
+				for i := range batch[:k] {
+					got = append(got, reader.First()+uint64(i))
+				}
+				mustDo(t, reader.Release(k))
+			}
+			if len(got) != 9 || got[3] != far || got[8] != 2*far+2 || reader.Lost() != far-3 || reader.Seq() != 2*far+3 {
+				t.Errorf("skip to %d, %s: %d, lost %d, next %d: %v", far, name, got, reader.Lost(), reader.Seq(), reader.Err())
+			}
+		}
+		for _, p := range places {
+			if err := late.Seek(p.pos); err != nil || late.Seq() != p.seq {
+				t.Errorf("skip to %d: position %d is number %d, not %d: %v", far, p.pos, p.seq, late.Seq(), err)
+			}
+			after := mark{pos: w.Position(), seq: w.Seq(), epoch: 1}
+			if m, ok := late.backward(p.pos, after); !ok || m.seq != p.seq {
+				t.Errorf("skip to %d: from behind, position %d is number %d, not %d", far, p.pos, m.seq, p.seq)
+			}
+		}
+		mustDo(t, errors.Join(stands.Close(), late.Close(), w.Close(), r.Close()))
 	}
 }

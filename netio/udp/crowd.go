@@ -15,7 +15,8 @@ type crowd struct {
 	limit     uint64 // position up to which it may be sent
 	acked     uint64 // numbers below it are confirmed
 	ackedAt   uint64 // a position at or before which acked lies
-	wants     []want // as many as two naks ask for
+	wants     []want // at most mostWants of a receiver
+	at        int    // whose turn it is
 }
 
 // receiver is one that said where it stands.
@@ -250,6 +251,19 @@ func (s *Sender) despair(r *receiver, first uint64) {
 	}
 }
 
+// mostWants is as many ranges of a receiver as two naks ask for.
+const mostWants = 2 * seal.MaxRanges
+
+// wantsOf counts a receiver's.
+func (f *feed) wantsOf(id uint64) (n int) {
+	for i := range f.wants {
+		if f.wants[i].id == id {
+			n++
+		}
+	}
+	return n
+}
+
 // waitsFor reports whether a receiver asked for a range that is to be sent still.
 func (f *feed) waitsFor(id uint64, one seal.Range) bool {
 	for i := range f.wants {
@@ -282,7 +296,7 @@ func (s *Sender) asked(w *wire, f *feed, h *seal.Header, body []byte) {
 		if f.waitsFor(r.id, one) {
 			continue
 		}
-		if len(f.wants) == cap(f.wants) && cap(f.wants) >= 4*seal.MaxRanges {
+		if f.wantsOf(r.id) >= mostWants {
 			s.drop(OverBudget, 1)
 			return
 		}

@@ -2,6 +2,7 @@ package udp
 
 import (
 	"testing"
+	"time"
 
 	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/seal"
@@ -69,4 +70,35 @@ func TestMirrorLargerThanAskedForTakesItsLargestFrames(t *testing.T) {
 	b.recv.flush()
 	b.poll()
 	b.verify(1, 4, false)
+}
+
+// A receiver that was away for a long time goes on however far its sender is by then.
+func TestReceiverComesBackHoweverFarItsSenderIs(t *testing.T) {
+	const far = 5_000_000_000
+	for _, rel := range []Reliability{BestEffort, Repaired} {
+		ro := ReceiverOptions{Reliability: rel, Inbox: netio.InboxOptions{Dir: t.TempDir()}}
+		b := newBed(t, SenderOptions{}, ro, nil)
+		b.pass(0)
+		b.inject(b.records(1, 3, 64))
+		b.recv.flush()
+		b.poll()
+		b.hangUp()
+		b.listen(ro)
+		if rel == Repaired {
+			lost := make([]byte, seal.HeaderSize+seal.LostSize)
+			(&seal.Header{Kind: seal.Lost, Channel: b.recv.channel, Source: 7, Epoch: 1, Seq: 4, Length: seal.LostSize}).Put(lost)
+			seal.PutLost(lost[seal.HeaderSize:], far-1)
+			b.inject(lost)
+		}
+		b.inject(b.records(far, 3, 64))
+		for range 20 {
+			b.pass(time.Millisecond)
+			_, err := b.recv.Do()
+			must(t, err)
+			b.poll()
+		}
+		if s := b.recv.Stats(); len(b.got) != 6 || b.got[5].seq != far+2 || s.Lost != far-4 || s.Drops(ForeignSource) != 0 {
+			t.Errorf("%s: %d messages, %+v", rel, len(b.got), s)
+		}
+	}
 }

@@ -1,6 +1,8 @@
 package udp
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
@@ -101,6 +103,10 @@ func (s *Sender) fill(f *feed, now time.Duration) error {
 		}
 		s.carries(f, now)
 		first := seal.RecordSize(f.run, f.seq, anyRecord)
+		if first == 0 { // overwritten: the reader was evicted
+			s.ended(f, errors.Join(f.carried(), f.reader.Err(), fmt.Errorf("record %d changed under its sender", f.seq)))
+			return nil
+		}
 		if first > bound {
 			if err := s.fragments(f, bound, now); err != nil {
 				return err

@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"slices"
 	"time"
 
 	"github.com/alphapulse/transport/seal"
@@ -10,10 +11,13 @@ import (
 // answered with an explicit lost.
 func (s *Sender) repair(f *feed, now time.Duration) error {
 	for len(f.wants) > 0 {
-		w := &f.wants[0]
+		if f.at >= len(f.wants) {
+			f.at = 0
+		}
+		w := &f.wants[f.at]
 		r := f.receiver(w.id)
 		if r == nil || w.First > w.Last {
-			f.wants = append(f.wants[:0], f.wants[1:]...)
+			f.wants = slices.Delete(f.wants, f.at, f.at+1)
 			continue
 		}
 		wire := s.wires[r.path]
@@ -23,7 +27,7 @@ func (s *Sender) repair(f *feed, now time.Duration) error {
 		r.tokens, r.paidAt = topped(r.tokens, s.options.Budget, r.paidAt, now, budgetBurst)
 		if r.tokens <= 0 && w.offset == 0 { // a record that is begun is sent to its end: half of it is of no use
 			s.drop(OverBudget, 1)
-			f.wants = append(f.wants[:0], f.wants[1:]...)
+			f.wants = slices.Delete(f.wants, f.at, f.at+1)
 			continue
 		}
 		next, err := s.again(f, r, wire, w, now)
@@ -32,6 +36,7 @@ func (s *Sender) repair(f *feed, now time.Duration) error {
 		}
 		if next != w.First {
 			w.First, w.offset = next, 0
+			f.at++ // a datagram each, in turns
 		}
 	}
 	return nil

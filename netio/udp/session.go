@@ -82,6 +82,9 @@ func (r *Receiver) knock(l *line, h *seal.Header) {
 		}
 		p.at = now
 	} else {
+		if p.source != 0 && now-p.at < knockEvery { // nobody is forgotten so soon: who makes up sources gets no more answers than there is room
+			return
+		}
 		*p = pending{source: h.Source, path: l.path, nonce: seal.NewNonce(), at: now}
 	}
 	r.whole -= helloWhole
