@@ -309,10 +309,16 @@ func (d *Device) wishes(s *Socket) error {
 func (d *Device) confirm() error {
 	zc, err := d.sockets[0].xsk.ZeroCopy()
 	d.mode.ZeroCopy = zc
-	for _, s := range d.sockets {
-		s.direct = zc
+	if err != nil || !zc {
+		return err
 	}
-	return err
+	for _, s := range d.sockets {
+		s.direct = true
+		if f, err := sys.FeaturesOf(d.iface.Index); err == nil && d.mode.Segments {
+			s.most = max(min(s.most, f.ZeroCopySegments), 1)
+		}
+	}
+	return nil
 }
 
 // patient repeats what the kernel refuses while it is still letting go of something.
@@ -331,6 +337,9 @@ func (d *Device) Sockets() []*Socket { return slices.Clone(d.sockets) }
 
 // Mode says what is in force, and why nothing better.
 func (d *Device) Mode() Mode { return d.mode }
+
+// Interface is the interface as Open found it: its Ethernet address and MTU.
+func (d *Device) Interface() net.Interface { return *d.iface }
 
 // Lost is how many datagrams the program has thrown away because of Options.Loss.
 func (d *Device) Lost() (uint64, error) {

@@ -44,8 +44,10 @@ var (
 // state names what the kernel answers to Kick and Poke, or passes it on.
 func state(err error) error {
 	switch {
-	case err == nil, errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EBUSY), errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.ENOMEM):
+	case err == nil, errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EBUSY):
 		return nil // later
+	case errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.ENOMEM):
+		return nil // when there is memory again
 	case errors.Is(err, syscall.ENETDOWN):
 		return ErrDown
 	case errors.Is(err, syscall.ENXIO), errors.Is(err, syscall.ENODEV):

@@ -3,6 +3,7 @@ package xdp
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"runtime"
@@ -228,7 +229,7 @@ func TestAForeignProgramStays(t *testing.T) {
 		}
 		for _, attach := range []Attach{AttachAuto, AttachNative, AttachGeneric} {
 			_, err := b.try("b", Options{Ports: []uint16{port}, Attach: attach})
-			if !errors.Is(err, ErrForeign) {
+			if !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), fmt.Sprintf("program %d,", info.Program)) {
 				t.Errorf("%v beside %v: %v", attach, flags, err)
 			}
 			facts := b.facts("b")

@@ -123,7 +123,7 @@ func (s *Socket) Release(n int) {
 	}
 	s.fill.room(n) // always there: the ring has an entry for every chunk
 	for i := range n {
-		*s.fill.at(i) = s.arrived.held(i).Addr &^ (s.chunk - 1) // the packet begins behind some headroom
+		*s.fill.at(i) = s.arrived.held(i).Addr &^ (s.chunk - 1) // the packet begins behind some headroom, which the kernel takes off, too
 	}
 	s.arrived.release(n)
 	s.fill.publish(n)

@@ -9,14 +9,13 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"os"
-	"strings"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/alphapulse/transport/internal/netlab"
-	"github.com/alphapulse/transport/numa"
 )
 
 // text is n bytes that tell one packet from another.
@@ -106,6 +105,15 @@ func TestQueuesShareMemoryAndNothingElse(t *testing.T) {
 			sockets := d.Sockets()
 			if len(sockets) != 2 || sockets[0].Queue() != 0 || sockets[1].Queue() != 1 || d.Mode().Queues != 2 {
 				t.Fatalf("%d sockets, %+v", len(sockets), d.Mode())
+			}
+			dealt := map[uint64]bool{}
+			for _, s := range sockets {
+				for _, addr := range append(s.fill.entries[:DefaultReceiveChunks:DefaultReceiveChunks], s.free...) {
+					dealt[addr] = true
+				}
+			}
+			if all := 2 * (DefaultReceiveChunks + DefaultSendChunks); len(dealt) != all {
+				t.Errorf("%d different chunks are dealt out, not %d", len(dealt), all)
 			}
 			// Each of many flows says its number; all arrive, each once, and no packet's bytes are another's.
 			n := scaled(4000, 400)
@@ -219,6 +227,9 @@ func TestChunksComeBackAndWhatIsTooMuchIsCounted(t *testing.T) {
 			t.Fatalf("%d chunks of 64 are back", from.Claim(batch))
 		}
 	}
+	if from.sending != 0 {
+		t.Errorf("%d chunks are thought to be under way", from.sending)
+	}
 	for _, c := range batch[:64] {
 		all[&c.Data[0]] = true
 	}
@@ -321,98 +332,83 @@ func TestWhatIsNoPacketIsRefusedWhole(t *testing.T) {
 	}
 }
 
-func TestATakenQueueIsRefused(t *testing.T) {
+func TestWaitEndsWithAPacketOrWithRoom(t *testing.T) {
 	b := newBed(t, netlab.Options{})
-	d := b.open("b", Options{})
-	if _, err := b.try("b", Options{}); !errors.Is(err, ErrTaken) {
-		t.Errorf("the second: %v", err)
+	s, a := b.open("b", Options{Ports: []uint16{port}}).Sockets()[0], b.listen("a", b.addr4("a"))
+	if err := s.Wait(time.Hour, true); err != nil {
+		t.Errorf("with all room: %v", err)
 	}
-	if err := d.Close(); err != nil {
-		t.Fatal(err)
+	if err := s.Wait(time.Millisecond, false); err != nil || s.Peek(make([]Chunk, 1)) != 0 {
+		t.Errorf("without a packet: %v", err)
 	}
-	b.open("b", Options{}) // though the kernel still cleans up
+	woken := make(chan error, 1)
+	go func() { woken <- s.Wait(time.Hour, false) }()
+	say(t, a, []byte("wake up"), b.addr4("b"))
+	select {
+	case err := <-woken:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Fatal("it sleeps over a packet")
+	}
+	expect(t, []byte("wake up"), s)
 }
 
-func TestBadOptionsNameEveryFault(t *testing.T) {
-	_, err := Open(Options{Ports: make([]uint16, 17), Queues: []int{1, 1, -1}, Attach: AttachNone, Copying: 9, ChunkSize: 8192, ReceiveChunks: 100,
-		SendChunks: 32, BusyPoll: -1, BusyBudget: -1, Loss: 101})
-	if !errors.Is(err, ErrOptions) {
-		t.Fatal(err)
-	}
-	for _, word := range []string{"no interface", "17 ports", "port 0", "twice", "queue -1", "attach", "copying", "8192", "100 chunks", "32 chunks",
-		"busy poll of", "budget", "a loss of 101"} {
-		if !strings.Contains(err.Error(), word) {
-			t.Errorf("%q is not named in %v", word, err)
+func TestBothSidesOfASocketRunAtOnce(t *testing.T) {
+	const window = 500 // packets under way, less than there are chunks
+	for _, attach := range []Attach{AttachGeneric, AttachNative} {
+		b := newBed(t, netlab.Options{})
+		n := uint64(scaled(200_000, 5000))
+		ends := map[string]*Socket{}
+		packets := map[string][]byte{"a": b.datagram("a", "b", false, make([]byte, 8)), "b": b.datagram("b", "a", false, make([]byte, 8))}
+		for host := range packets {
+			ends[host] = b.open(host, Options{Ports: []uint16{port}, Attach: attach}).Sockets()[0]
 		}
-	}
-	b := newBed(t, netlab.Options{})
-	if _, err := b.try("b", Options{Queues: []int{7}}); err == nil || !strings.Contains(err.Error(), "queue 7 of 1") {
-		t.Errorf("a queue that is not there: %v", err)
-	}
-	if _, err := b.try("b", Options{Bind: true, Node: 500}); !errors.Is(err, numa.ErrNoNode) {
-		t.Errorf("a node that is not there: %v", err)
-	}
-}
-
-func TestMemoryLiesWhereItIsAskedFor(t *testing.T) {
-	b := newBed(t, netlab.Options{})
-	const pool = "/proc/sys/vm/nr_hugepages"
-	before, err := os.ReadFile(pool)
-	if err != nil {
-		t.Skip(err)
-	}
-	set := func(n string) {
-		if err := os.WriteFile(pool, []byte(n), 0o644); err != nil {
-			t.Skip(err)
+		var all sync.WaitGroup
+		deadline := time.Now().Add(3 * patience)
+		for from, to := range map[string]string{"a": "b", "b": "a"} {
+			var arrived atomic.Uint64
+			all.Go(func() {
+				s, out, packet := ends[from], make([]Chunk, 32), packets[from]
+				for next := uint64(0); next < n && !t.Failed(); {
+					room := min(window-(next-arrived.Load()), uint64(len(out)), n-next)
+					k := s.Claim(out[:room])
+					for i := range k {
+						out[i].Data = out[i].Data[:copy(out[i].Data, packet)]
+						binary.BigEndian.PutUint64(out[i].Data[42:], next)
+						next++
+					}
+					if err := s.Commit(out[:k]); err != nil || time.Now().After(deadline) {
+						t.Errorf("%s is at %d of %d: %v", from, next, n, err)
+					}
+					if k == 0 {
+						runtime.Gosched()
+					}
+				}
+			})
+			all.Go(func() {
+				s, in := ends[to], make([]Chunk, 32)
+				for next := uint64(0); next < n && !t.Failed(); {
+					k := s.Peek(in)
+					for _, c := range in[:k] {
+						if got := binary.BigEndian.Uint64(c.Data[42:]); got != next {
+							t.Errorf("%d comes to %s, not %d", got, to, next)
+							return
+						}
+						next++
+					}
+					s.Release(k)
+					arrived.Store(next)
+					if time.Now().After(deadline) {
+						t.Errorf("%s has %d of %d: %+v", to, next, n, stats(t, s))
+					}
+					if k == 0 {
+						runtime.Gosched()
+					}
+				}
+			})
 		}
-	}
-	defer set(string(before))
-	a := b.listen("a", b.addr4("a"))
-	for _, c := range []struct {
-		pages string
-		huge  bool
-	}{{"0", false}, {"8", true}} {
-		set(c.pages)
-		d := b.open("b", Options{Ports: []uint16{port}, HugePages: true, Bind: true, Node: 0})
-		m := d.Mode()
-		if m.HugePages != c.huge {
-			t.Errorf("pool of %s: %s", c.pages, m.Explain())
-		}
-		if !c.huge && !strings.Contains(m.Explain(), "not huge pages") {
-			t.Error(m.Explain())
-		}
-		places, err := numa.Placement(d.memory.All())
-		if err != nil || len(places) != 1 || places[0] == 0 {
-			t.Errorf("pages lie %v: %v", places, err)
-		}
-		say(t, a, []byte("into it"), b.addr4("b"))
-		expect(t, []byte("into it"), d.Sockets()[0])
-		send(t, d.Sockets()[0], b.datagram("b", "a", false, []byte("out of it")))
-		hear(t, a, []byte("out of it"))
-		if err := d.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func TestBusyPollCarriesAndSaysSo(t *testing.T) {
-	b := newBed(t, netlab.Options{})
-	d := b.open("b", Options{Ports: []uint16{port}, BusyPoll: 20 * time.Microsecond})
-	if m := d.Mode(); !m.BusyPoll || !strings.Contains(m.String(), "busy poll") {
-		t.Errorf("%+v", m)
-	}
-	s, a := d.Sockets()[0], b.listen("a", b.addr4("a"))
-	if n := s.Peek(make([]Chunk, 1)); n != 0 {
-		t.Errorf("%d packets come out of nothing", n)
-	}
-	for i := range 20 {
-		in := fmt.Appendf(nil, "polled %d", i)
-		say(t, a, in, b.addr4("b"))
-		expect(t, in, s)
-		send(t, s, b.datagram("b", "a", false, in))
-		hear(t, a, in)
-	}
-	if st := stats(t, s); st.Pokes == 0 || st.Received != 20 {
-		t.Errorf("%+v", st)
+		all.Wait()
 	}
 }

@@ -34,7 +34,7 @@ func BenchmarkBatchOf32(b *testing.B) {
 				return d
 			}
 			from, to := open("a", Options{}), open("b", Options{Ports: []uint16{port}, Attach: attach})
-			mac := [][]byte{from.iface.HardwareAddr, to.iface.HardwareAddr}
+			mac := [][]byte{from.Interface().HardwareAddr, to.Interface().HardwareAddr}
 			packet := datagram(mac[0], mac[1], netip.AddrPortFrom(l.Addr("a"), port), netip.AddrPortFrom(l.Addr("b"), port), make([]byte, 64))
 			out, in := make([]Chunk, 32), make([]Chunk, 32)
 			b.ReportAllocs()
