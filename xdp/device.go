@@ -338,6 +338,29 @@ func (d *Device) Sockets() []*Socket { return slices.Clone(d.sockets) }
 // Mode says what is in force, and why nothing better.
 func (d *Device) Mode() Mode { return d.mode }
 
+// Check asks the kernel whether all is as Open left it: nil, ErrDown, ErrGone, ErrDetached, or ErrClosed. It is a few system calls, for a
+// loop that has heard nothing for a while.
+func (d *Device) Check() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return ErrClosed
+	}
+	for _, s := range d.sockets {
+		if err := s.Check(); err != nil {
+			return err
+		}
+	}
+	if d.program == nil {
+		return nil
+	}
+	on, err := d.program.attached()
+	if err == nil && !on {
+		err = ErrDetached
+	}
+	return err
+}
+
 // Interface is the interface as Open found it: its Ethernet address and MTU.
 func (d *Device) Interface() net.Interface { return *d.iface }
 

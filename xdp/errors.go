@@ -33,6 +33,9 @@ var (
 	// ErrGone: the interface is no more. Close the device.
 	ErrGone = errors.New("xdp: interface is gone")
 
+	// ErrDetached: somebody has detached our program, so that our datagrams are the kernel's. Close the device and open it anew.
+	ErrDetached = errors.New("xdp: program is detached")
+
 	// ErrPacket is returned by Commit for chunks that are no packets: empty, shorter than an Ethernet header, longer than a chunk,
 	// ending in the middle, or in more chunks than the mode allows. Nothing of the batch is sent.
 	ErrPacket = errors.New("xdp: not a packet")

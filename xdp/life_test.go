@@ -247,6 +247,33 @@ func TestAForeignProgramStays(t *testing.T) {
 	}
 }
 
+func TestAProgramThatSomebodyDetachesIsMissed(t *testing.T) {
+	b := newBed(t, netlab.Options{})
+	d := b.open("b", Options{Ports: []uint16{port}})
+	if err := d.Check(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.open("a", Options{}).Check(); err != nil {
+		t.Errorf("who only sends: %v", err)
+	}
+	raw, ok := d.program.link.(interface{ Detach() error })
+	if !ok {
+		t.Fatalf("%T", d.program.link)
+	}
+	if err := raw.Detach(); err != nil {
+		t.Skip(err) // before Linux 5.9
+	}
+	if err := d.Check(); !errors.Is(err, ErrDetached) {
+		t.Errorf("detached: %v", err)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := d.Check(); !errors.Is(err, ErrClosed) {
+		t.Errorf("closed: %v", err)
+	}
+}
+
 func (b *bed) facts(host string) (d sys.Device) {
 	b.t.Helper()
 	if err := b.lab.In(host, func() (err error) {

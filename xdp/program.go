@@ -175,6 +175,15 @@ func (p *program) attach(index int, at Attach) (err error) {
 	return err
 }
 
+// attached reports whether the program is where it was put. The kernel takes it away when it is told to, and when the interface goes.
+func (p *program) attached() (bool, error) {
+	info, err := p.link.Info()
+	if err != nil {
+		return false, err
+	}
+	return info.XDP().Ifindex != 0, nil
+}
+
 // steerTo has the program redirect to a socket what comes on its queue.
 func (p *program) steerTo(queue, fd int) error { return p.sockets.Put(uint32(queue), uint32(fd)) }
 
