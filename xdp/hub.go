@@ -10,11 +10,12 @@ import (
 )
 
 const (
-	hubChunks = 256                    // looked at, or put together, in one turn
-	hubSpill  = 1 << 17                // bytes of packets of several chunks in one turn
-	wayEvery  = 5 * time.Millisecond   // between two looks at what the kernel says of neighbours and routes
-	wayTurns  = 64                     // turns between two looks at the clock
-	wayFirst  = 500 * time.Millisecond // that opening an end waits for the ways to its peers
+	hubChunks  = 256                    // looked at, or put together, in one turn
+	hubSpill   = 1 << 17                // bytes of packets of several chunks in one turn
+	wayEvery   = 5 * time.Millisecond   // between two looks at what the kernel says of neighbours and routes
+	checkEvery = 100 * time.Millisecond // between two looks at whether program and interface are there
+	wayTurns   = 64                     // turns between two looks at the clock
+	wayFirst   = 500 * time.Millisecond // that opening an end waits for the ways to its peers
 )
 
 // Hub deals the datagrams of a device to ends by their ports, and sends for all of them. A loop that carries several ends over one
@@ -36,6 +37,8 @@ type Hub struct {
 	parser packet.Parser
 	turns  int
 	wayAt  time.Time
+
+	checkedAt time.Time // that program and interface were there
 
 	out     []Chunk // claimed of the first socket
 	claimed int
@@ -188,6 +191,12 @@ func (h *Hub) keepWays() error {
 		return nil
 	}
 	h.wayAt = now
+	if now.Sub(h.checkedAt) >= checkEvery {
+		h.checkedAt = now
+		if err := h.device.Check(); err != nil && !errors.Is(err, ErrDown) { // down it may come up again; gone or detached it is over
+			return fmt.Errorf("xdp: %s: %w", h.options.Device.Interface, err)
+		}
+	}
 	if _, err := h.resolver.Do(now); err != nil {
 		return fmt.Errorf("xdp: %s: %w", h.options.Device.Interface, err)
 	}
