@@ -285,6 +285,9 @@ func (d *Device) bindOne(i int, zeroCopy bool) (s *Socket, err error) {
 func (d *Device) wishes(s *Socket) error {
 	first := len(d.sockets) == 0
 	err := s.xsk.SendBudget(min(sendBudget, d.options.SendChunks))
+	if err != nil { // the kernels that know it say after each call how many they took
+		s.silent = 32
+	}
 	if first {
 		d.mode.SendBudget = 32
 		if err == nil {
@@ -313,7 +316,7 @@ func (d *Device) confirm() error {
 		return err
 	}
 	for _, s := range d.sockets {
-		s.direct = true
+		s.direct, s.silent = true, 0
 		if f, err := sys.FeaturesOf(d.iface.Index); err == nil && d.mode.Segments {
 			s.most = max(min(s.most, f.ZeroCopySegments), 1)
 		}

@@ -38,6 +38,7 @@ type Socket struct {
 	queue  int
 	polled bool // busy poll: the kernel looks at the device only when called
 	direct bool // zero-copy: the device may have to be woken to say what it has sent
+	silent int  // chunks that a call of an older kernel sends when it copies, without saying so before all are; 0 if it says so
 
 	fill     producer[uint64]
 	arrived  consumer[sys.XSKDesc]
@@ -225,7 +226,7 @@ func (s *Socket) Flush() error {
 	if left == 0 && !s.direct {
 		return nil
 	}
-	for range maxRounds {
+	for round := range maxRounds {
 		s.kicks.Add(1)
 		err := s.xsk.Kick()
 		if err == nil {
@@ -237,7 +238,9 @@ func (s *Socket) Flush() error {
 		}
 		s.again.Add(1)
 		before := left
-		if left = s.send.left(); left == 0 || left == before {
+		left = s.send.left()
+		unsaid := left == before && (round+1)*s.silent < left
+		if left == 0 || left == before && !unsaid {
 			return nil // the device is full: later
 		}
 	}
