@@ -4,12 +4,13 @@
 #   scripts/setup.sh [go] [race] [net] [numa] [nix]
 #
 # go: go itself, which is checked and never installed. race: a C compiler, the race detector links with it. net: network
-# namespaces and their filters, on Linux; elsewhere their tests skip. numa: an emulator for the two-node guest. nix: the
-# nix command. What is missing is installed on Debian and Ubuntu when root or passwordless sudo is there; elsewhere it is
-# named and the script ends with 1.
+# namespaces and their filters, on Linux; elsewhere their tests skip. numa: an emulator for guests, and the ip command, which
+# goes into them. nix: the nix command. What is missing is installed on Debian and Ubuntu when root or passwordless sudo is
+# there; elsewhere it is named and the script ends with 1.
 set -euo pipefail
 
 min_go=1.26
+PATH=$PATH:/usr/sbin:/sbin # where ip and nft lie, and not everybody looks
 packages=()  # Debian packages to install
 missing=()   # what has no package here, or cannot be installed
 
@@ -53,13 +54,13 @@ for stage in "${@:-go}"; do
       ;;
     net)
       [ "$(uname -s)" = Linux ] || continue
-      PATH=$PATH:/usr/sbin:/sbin # where both lie, and not everybody looks
       want ip iproute2
       want nft nftables
       ;;
     numa)
       want qemu-system-x86_64 qemu-system-x86
       want dpkg-deb dpkg
+      want ip iproute2
       ;;
     nix) want nix nix-bin ;;
     *)

@@ -54,6 +54,7 @@ func TestArchiveReadsBack(t *testing.T) {
 		}
 		args = append(args, name+"="+path)
 	}
+	args = append(args, "lib/deep/n="+filepath.Join(dir, "n"), "lib/n="+filepath.Join(dir, "nn"))
 	out := filepath.Join(dir, "out.cpio")
 	if err := run(out, args); err != nil {
 		t.Fatal(err)
@@ -63,8 +64,11 @@ func TestArchiveReadsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	names, contents, modes := entries(t, b)
-	if got := strings.Join(names, " "); got != "dev dev/console n nn nnn nnnn nnnnn nnnnnn" {
+	if got := strings.Join(names, " "); got != "dev dev/console n nn nnn nnnn nnnnn nnnnnn lib lib/deep lib/deep/n lib/n" {
 		t.Error(got)
+	}
+	if contents["lib/n"] != "x" || modes["lib"] != modeDir || modes["lib/deep"] != modeDir {
+		t.Errorf("lib/n: %q, directories of mode %o and %o", contents["lib/n"], modes["lib"], modes["lib/deep"])
 	}
 	for size := range 6 {
 		if name := strings.Repeat("n", size+1); contents[name] != strings.Repeat("x", size) || modes[name] != modeFile {
@@ -75,7 +79,11 @@ func TestArchiveReadsBack(t *testing.T) {
 
 func TestBadArgumentsAreRefused(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out.cpio")
-	for _, arg := range []string{"init", "=x", "a/b=x", "init=/does/not/exist"} {
+	file := filepath.Join(t.TempDir(), "x")
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, arg := range []string{"init", "=" + file, "/a=" + file, "a/../b=" + file, ".=" + file, "a/=" + file, "init=/does/not/exist"} {
 		if err := run(out, []string{arg}); err == nil {
 			t.Errorf("%q was accepted", arg)
 		}

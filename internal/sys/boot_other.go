@@ -9,3 +9,6 @@ func Mount(fstype, target string) error { return errors.ErrUnsupported }
 
 // PowerOff is not known to this system.
 func PowerOff() error { return errors.ErrUnsupported }
+
+// LoadModule is not known to this system.
+func LoadModule(path string) error { return errors.ErrUnsupported }
