@@ -3,7 +3,7 @@ ARGS ?=
 W ?=
 COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
 
-.PHONY: help build demo test race fuzz bench tidy proof numa-test nix-check vendor-hash vuln cross clean
+.PHONY: help build demo test race fuzz bench tidy proof numa-test xdp-guests nix-check vendor-hash vuln cross clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -32,6 +32,9 @@ proof: ## full counts, to the terminal and report/proof.txt
 
 numa-test: ## memory placement on an emulated two-node machine
 	@scripts/setup.sh go numa && scripts/numa-guest.sh
+
+xdp-guests: ## the tests of xdp on Debian's 6.1 and 6.12, emulated
+	@scripts/setup.sh go numa && PULSE_REQUIRE=all scripts/xdp-guests.sh
 
 nix-check: ## the flake against the stub package set, offline
 	@scripts/setup.sh go nix && scripts/nix-check.sh

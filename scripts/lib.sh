@@ -59,7 +59,8 @@ quiet() {
 }
 
 # Tests that another step of the same run holds, as a pattern for grep -E. Their skips fail nothing:
-#   TestGuest…   need two memory nodes; the step "two memory nodes, emulated" runs them and fails if one is skipped there
+#   TestGuest…   need a machine that is emulated; the step "two memory nodes, emulated" runs them and fails if one is skipped there,
+#                and "xdp on older kernels, emulated", of a run with full counts, those that need such a kernel
 held_elsewhere='^TestGuest[A-Za-z0-9_]*$'
 
 # forbidden_skips lists the skipped tests that no other step holds, each once.

@@ -53,5 +53,6 @@ if [ "${PULSE_REQUIRE:-}" = all ] || [ "$PULSE_SCALE" = 1 ]; then
   scripts/setup.sh numa || true
   step "two memory nodes, emulated" scripts/numa-guest.sh
 fi
+[ "$PULSE_SCALE" != 1 ] || step "xdp on older kernels, emulated" scripts/xdp-guests.sh
 
 closing
