@@ -13,7 +13,7 @@ const (
 	hubChunks  = 256                    // looked at, or put together, in one turn
 	hubSpill   = 1 << 17                // bytes of packets of several chunks in one turn
 	wayEvery   = 5 * time.Millisecond   // between two looks at what the kernel says of neighbours and routes
-	checkEvery = 100 * time.Millisecond // between two looks at whether program and interface are there
+	checkEvery = 100 * time.Millisecond // of silence, before a look at whether program and interface are there
 	wayTurns   = 64                     // turns between two looks at the clock
 	wayFirst   = 500 * time.Millisecond // that opening an end waits for the ways to its peers
 )
@@ -39,6 +39,7 @@ type Hub struct {
 	wayAt  time.Time
 
 	checkedAt time.Time // that program and interface were there
+	heard     uint64    // received by then
 
 	out     []Chunk // claimed of the first socket
 	claimed int
@@ -191,7 +192,9 @@ func (h *Hub) keepWays() error {
 		return nil
 	}
 	h.wayAt = now
-	if now.Sub(h.checkedAt) >= checkEvery {
+	if h.Received != h.heard { // then both are there
+		h.heard, h.checkedAt = h.Received, now
+	} else if now.Sub(h.checkedAt) >= checkEvery {
 		h.checkedAt = now
 		if err := h.device.Check(); err != nil && !errors.Is(err, ErrDown) { // down it may come up again; gone or detached it is over
 			return fmt.Errorf("xdp: %s: %w", h.options.Device.Interface, err)
