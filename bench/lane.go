@@ -139,7 +139,7 @@ func (s *slice) lap(t0, t1 uint64) bool {
 // running notes that sent messages are out at a reading and says whether there is time for more. At least one step is measured.
 func (s *slice) running(now uint64) bool { return s.counting(now, s.sent) }
 
-// counting is running where what counts is not what was sent but what has arrived.
+// counting is running where what counts is not what was sent but what has arrived. There is time until something has.
 func (s *slice) counting(now, arrived uint64) bool {
 	if now < s.warm {
 		return true
@@ -149,7 +149,7 @@ func (s *slice) counting(now, arrived uint64) bool {
 		return true
 	}
 	s.till, s.ops = now, arrived-s.atFrom
-	return now < s.end
+	return now < s.end || s.ops == 0
 }
 
 // look is called by a waiting loop every lookEvery spins.

@@ -133,18 +133,13 @@ func newRawPing(s laneSpec, mem sys.Mem, seed uint64) (*rawPing, error) {
 	return l, nil
 }
 
-// dial connects: the socket is opened anew on its port, with its peer.
+// dial connects.
 func (l *rawPing) dial() error {
 	to, err := peerAt(l.mem, udpFarPort, l.spec.Net.Far)
 	if err != nil {
 		return err
 	}
-	here := l.socket.Local()
-	if err := l.socket.Close(); err != nil {
-		return err
-	}
-	l.socket, err = rawSocket(sys.UDPOptions{Bind: here, Connect: to}, l.spec.Net.Near)
-	return err
+	return l.socket.Connect(to)
 }
 
 func (l *rawPing) run(s *slice) error {

@@ -28,7 +28,11 @@ step() {
     step_results+=(FAILED)
     failed_steps=$((failed_steps + 1))
     printf -- '-- %s failed (status %s); its output without passed tests:\n' "$name" "$status"
-    grep -vE '^ *(=== (RUN|PAUSE|CONT|NAME) |--- PASS: |PASS$)' "$log" | tail -n 200
+    # The last lines, and before them what stands around each failed test, if it is further up.
+    grep -vE '^ *(=== (RUN|PAUSE|CONT|NAME) |--- PASS: |PASS$)' "$log" >"$log.short" || true
+    grep -B 20 -A 4 -- '--- FAIL: ' "$log.short" | tail -n 200 | cut -c 1-1000 || true
+    printf -- '-- its end:\n'
+    tail -n 100 "$log.short" | cut -c 1-1000
   fi
 }
 

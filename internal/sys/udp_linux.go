@@ -78,6 +78,14 @@ func (u *UDP) name(call uintptr, ap netip.AddrPort) error {
 	return nil
 }
 
+// Connect gives the socket a peer: from now on it sends to it and hears nobody else.
+func (u *UDP) Connect(to netip.AddrPort) error {
+	if err := u.name(unix.SYS_CONNECT, to); err != nil {
+		return fmt.Errorf("udp connect %s: %w", to, err)
+	}
+	return nil
+}
+
 // Close gives the socket back; what has been sent still leaves. Later calls answer EBADF.
 func (u *UDP) Close() error {
 	fd := u.fd

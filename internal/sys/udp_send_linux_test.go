@@ -366,3 +366,34 @@ func equalButEmpty(a, b [][]byte) bool {
 		a, b = a[1:], b[1:]
 	}
 }
+
+func TestConnectedLaterSendsToItsPeerAndHearsNobodyElse(t *testing.T) {
+	peer, other := openUDP(t, UDPOptions{Bind: loop4}), openUDP(t, UDPOptions{Bind: loop4})
+	u := openUDP(t, UDPOptions{Bind: loop4})
+	if err := u.Connect(peer.Local()); err != nil {
+		t.Fatal(err)
+	}
+	in := recvBatch(t, 4, 64)
+	to, err := AddressOf(u.Local())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.SendOneTo([]byte("not heard"), &to); err != nil {
+		t.Fatal(err)
+	}
+	if err := peer.SendOneTo([]byte("heard"), &to); err != nil {
+		t.Fatal(err)
+	}
+	if got := recvAll(t, u, in, 1); len(got) != 1 || string(got[0]) != "heard" {
+		t.Errorf("%q", got)
+	}
+	if err := u.SendOne([]byte("back")); err != nil {
+		t.Fatal(err)
+	}
+	if got := recvAll(t, peer, in, 1); len(got) != 1 || string(got[0]) != "back" {
+		t.Errorf("%q", got)
+	}
+	if err := u.Connect(netip.AddrPort{}); err == nil {
+		t.Error("nobody was taken for a peer")
+	}
+}
