@@ -8,7 +8,7 @@ import (
 )
 
 // The raw lanes of the ping-pong are the bare loop: one connected socket per side, one send and one receive system call per message
-// (and the receives that found nothing), the payload alone in the datagram. Nothing that spins around the kernel's UDP can be faster.
+// (and the receives that found nothing), which asks who sent the datagram as recvfrom does, the payload alone in the datagram.
 // Sealed, a count goes before the payload and a tag behind it.
 
 const udpBuffer = 4 << 20 // bytes, as package udp asks for

@@ -91,6 +91,9 @@ func (b *SendBatch) Len() int { return 0 }
 // Unsent is never reached: no SendBatch exists.
 func (b *SendBatch) Unsent() int { return 0 }
 
+// RecvBytes is never reached: no UDP exists.
+func (u *UDP) RecvBytes(*RecvBatch) (int, error) { return 0, errors.ErrUnsupported }
+
 // Connect is never reached: no UDP exists.
 func (u *UDP) Connect(netip.AddrPort) error { return errors.ErrUnsupported }
 

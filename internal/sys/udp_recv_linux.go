@@ -105,14 +105,30 @@ func (u *UDP) RecvOne(b *RecvBatch) (int, error) {
 // RecvBare is RecvOne that asks for the bytes and their sender alone, whatever the socket can tell: of several datagrams that arrive
 // as one message it does not learn where one ends.
 func (u *UDP) RecvBare(b *RecvBatch) (int, error) {
-	for i := range b.heads[:b.n] {
+	h := b.bare()
+	return u.recvBare(b, h, h.name, uintptr(unsafe.Pointer(&h.namelen)))
+}
+
+// RecvBytes is RecvBare that does not ask for the sender either, which costs the kernel less once more: From says nothing.
+func (u *UDP) RecvBytes(b *RecvBatch) (int, error) {
+	h := b.bare()
+	h.namelen = 0
+	return u.recvBare(b, h, 0, 0)
+}
+
+// bare empties the batch for one message.
+func (b *RecvBatch) bare() *mmsghdr {
+	for i := range b.heads[:max(b.n, 1)] {
 		b.heads[i].arm()
 	}
 	b.n = 0
-	h := &b.heads[0]
-	n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(u.fd), b.vecs[0].base, uintptr(b.size),
-		unix.MSG_DONTWAIT|unix.MSG_TRUNC, h.name, uintptr(unsafe.Pointer(&h.namelen)))
+	return &b.heads[0]
+}
+
+func (u *UDP) recvBare(b *RecvBatch, h *mmsghdr, name, namelen uintptr) (int, error) {
+	n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(u.fd), b.vecs[0].base, uintptr(b.size), unix.MSG_DONTWAIT|unix.MSG_TRUNC, name, namelen)
 	if e != 0 {
+		b.heads[0].arm() // for a Recv, which arms only what was there
 		return 0, nothing(e)
 	}
 	h.controllen, h.flags, h.length = 0, 0, uint32(n)

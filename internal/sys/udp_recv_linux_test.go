@@ -117,3 +117,26 @@ func TestArrivalsAreStamped(t *testing.T) {
 		})
 	})
 }
+
+func TestBytesAloneComeWithoutTheirSender(t *testing.T) {
+	to, from := udpPair(t, loop4, UDPOptions{GRO: true})
+	in := recvBatch(t, 2, 64)
+	for i, recv := range []func(*RecvBatch) (int, error){to.RecvBytes, to.RecvBare, to.Recv, to.RecvBytes, to.Recv} {
+		if n, err := recv(in); n != 0 || err != nil { // nothing is there, and what comes next is as if nobody had looked
+			t.Fatal(n, err)
+		}
+		if err := from.SendOne([]byte{byte(i), 7}); err != nil {
+			t.Fatal(err)
+		}
+		for n := 0; n == 0; {
+			var err error
+			if n, err = recv(in); err != nil {
+				t.Fatal(err)
+			}
+		}
+		data, _ := in.Message(0)
+		if named := i != 0 && i != 3; len(data) != 2 || data[0] != byte(i) || in.Truncated(0) || (in.From(0).AddrPort() == from.Local()) != named {
+			t.Errorf("%d: % x from %s, truncated %t", i, data, in.From(0).AddrPort(), in.Truncated(0))
+		}
+	}
+}

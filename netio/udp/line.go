@@ -21,6 +21,8 @@ type line struct {
 	from   sys.Address // who sent the message at hand
 	turns  uint        // times that from was somebody else than before
 	bare   bool        // the message at hand came without the size of its datagrams
+	mute   bool        // and without its sender, which is not needed: from is who sent one before
+	alike  bool        // all that arrives is from one sender, who gets no answers
 	empty  int         // looks in a row that found nothing
 	found  int         // and that found something
 
@@ -37,9 +39,14 @@ func (l *line) receive() (n int, err error) {
 	if l.medium != nil {
 		return l.medium.Receive()
 	}
-	if l.bare = l.empty >= quietAfter && !l.stamped; l.bare {
+	l.bare = l.empty >= quietAfter && !l.stamped
+	l.mute = l.bare && l.alike
+	switch {
+	case l.mute:
+		n, err = l.socket.RecvBytes(l.batch)
+	case l.bare:
 		n, err = l.socket.RecvBare(l.batch)
-	} else {
+	default:
 		n, err = l.socket.Recv(l.batch)
 	}
 	if n > 0 && l.stamped {

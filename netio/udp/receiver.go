@@ -121,7 +121,7 @@ func (r *Receiver) message(l *line, i int) {
 		l.waits.add(l.batch.Stamp(i))
 	}
 	r.Bytes += uint64(len(data))
-	if !l.batch.FromIs(i, &l.from) {
+	if !l.mute && !l.batch.FromIs(i, &l.from) {
 		l.from = l.batch.From(i)
 		l.turns++
 	}

@@ -163,3 +163,35 @@ func freePort(t *testing.T) uint16 {
 	must(t, b.recv.Close())
 	return port
 }
+
+// A receiver that has heard one sender only does not ask who sends any more; a second one is known by its own address all the same.
+func TestQuietReceiverKnowsASecondSender(t *testing.T) {
+	var told events
+	b := newBed(t, SenderOptions{}, ReceiverOptions{Events: told.add}, nil)
+	b.publish(1, 64)
+	b.until("the first sender", func() bool { return told.count(Connected) == 1 })
+	b.until("quiet", func() bool { return b.recv.lines[0].mute })
+	source := mustRing(t, ring.Options{})
+	pub, err := source.Writer()
+	must(t, err)
+	other, err := NewSender(SenderOptions{Channel: "signals", Lines: []Dial{{To: b.recv.Local(0)}}})
+	must(t, err)
+	defer func() { must(t, other.Close()) }()
+	must(t, other.Add(source))
+	b.until("the second sender", func() bool {
+		_, err := pub.Claim(64)
+		must(t, err)
+		must(t, pub.Commit(64))
+		_, err = other.Do()
+		must(t, err)
+		return told.count(Connected) == 2
+	})
+	if e := told[len(told)-1]; e.Peer != other.Local(0) || e.Source != source.Info().Instance {
+		t.Errorf("%+v of a sender at %s", e, other.Local(0))
+	}
+	sent := pub.Seq() - 1
+	b.until("all of it", func() bool { return uint64(len(b.got)) == 1+sent })
+	if s := b.recv.Stats(); s.Lost != 0 {
+		t.Errorf("%+v", s)
+	}
+}

@@ -90,6 +90,7 @@ func (r *Receiver) meet(source uint64) *stream {
 	}
 	r.streams[source] = s
 	r.all = append(r.all, s)
+	r.lines[0].alike = false
 	return s
 }
 
@@ -130,7 +131,7 @@ func (r *Receiver) heard(l *line, s *stream, h *seal.Header, top uint64) {
 	if top > s.top {
 		s.top = top
 	}
-	if !s.connected {
+	if !s.connected && !l.mute { // by a message that tells from whom it is
 		s.connected = true
 		r.tell(Event{Kind: Connected, Source: s.source, Peer: l.from.AddrPort()})
 	}
