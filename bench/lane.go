@@ -54,6 +54,7 @@ type laneSpec struct {
 	Fan      *fan     `json:"fan,omitempty"`      // fan-out over UDP: who is in the group
 	Round    int      `json:"round,omitempty"`    // messages of a stream between two looks at the clock; 0 is roundBytes of them
 	Plain    bool     `json:"plain,omitempty"`    // one system call per batch of datagrams, each whole: neither UDP_SEGMENT nor UDP_GRO
+	Loose    bool     `json:"loose,omitempty"`    // the socket is not connected: each datagram has its address, as past the kernel
 	Past     string   `json:"past,omitempty"`     // past the kernel's sockets, by AF_XDP attached that way
 
 	hub *xdp.Hub // of this side, past the kernel

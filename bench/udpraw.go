@@ -3,8 +3,10 @@ package bench
 import (
 	"encoding/binary"
 	"errors"
+	"net/netip"
 
 	"github.com/alphapulse/transport/internal/sys"
+	"github.com/alphapulse/transport/xdp"
 )
 
 // The raw lanes of the ping-pong are the bare loop: one connected socket per side, one send and one receive system call per message
@@ -26,6 +28,9 @@ func rawSocket(o sys.UDPOptions, at site) (u *sys.UDP, err error) {
 // rawEnd is what both sides have.
 type rawEnd struct {
 	socket *sys.UDP
+	past   *xdp.End       // in place of the socket
+	peer   netip.AddrPort // whom it sends to, where nothing is connected
+	each   *sys.Address   // the same, for a socket
 	room   *sys.RecvBatch
 	out    []byte         // the datagram that goes out
 	batch  *sys.SendBatch // of that one, where the lane's calls are those of batches
@@ -65,12 +70,17 @@ func (l *rawEnd) send() error {
 	if l.to != nil {
 		l.to.seal(l.out, l.head)
 	}
+	if l.past != nil {
+		copy(l.past.Place(l.peer, len(l.out)), l.out)
+		_, err := l.past.Flush()
+		return err
+	}
 	var err error
 	if l.batch == nil {
 		err = l.socket.SendOne(l.out)
 	} else {
 		l.batch.Reset()
-		l.batch.Begin(nil, 0)
+		l.batch.Begin(l.each, 0)
 		l.batch.Add(l.out)
 		_, err = l.socket.Send(l.batch)
 	}
@@ -82,6 +92,14 @@ func (l *rawEnd) send() error {
 
 // poll receives what there is. A datagram that is none of the lane's has no payload.
 func (l *rawEnd) poll() (payload []byte, ok bool, err error) {
+	if l.past != nil {
+		n, err := l.past.Receive()
+		if n == 0 || err != nil {
+			return nil, false, err
+		}
+		d, _ := l.past.Datagram(0)
+		return l.taken(d), true, nil
+	}
 	recv := l.socket.RecvOne
 	if l.batch != nil {
 		recv = l.socket.Recv
@@ -94,10 +112,15 @@ func (l *rawEnd) poll() (payload []byte, ok bool, err error) {
 		return nil, false, nil
 	}
 	d, _ := l.room.Message(0)
+	return l.taken(d), true, nil
+}
+
+// taken is the payload of a datagram, nil when it is none of the lane's.
+func (l *rawEnd) taken(d []byte) []byte {
 	if len(d) != len(l.out) || l.of != nil && !l.of.open(d, l.head) {
-		return nil, true, nil
+		return nil
 	}
-	return d[l.head:][:l.size], true, nil
+	return d[l.head:][:l.size]
 }
 
 func (l *rawEnd) close() error {
@@ -108,6 +131,37 @@ func (l *rawEnd) close() error {
 	if l.socket != nil {
 		err = errors.Join(err, l.socket.Close())
 	}
+	return err
+}
+
+// open opens the socket, or what is in its place, in the side's network, and returns its address.
+func (l *rawEnd) open(s *laneSpec, at, other site) (own netip.AddrPort, err error) {
+	if s.Past == "" {
+		if l.socket, err = rawSocket(sys.UDPOptions{Bind: at.any()}, at); err == nil {
+			own = l.socket.Local()
+		}
+		return own, err
+	}
+	if err = s.past(at); err != nil {
+		return own, err
+	}
+	if l.past, err = s.endOf(at, pastIn, other.any()); err != nil {
+		return own, s.leave(err)
+	}
+	return l.past.Local(), nil
+}
+
+// meet connects the socket to the peer, or notes whom to send to.
+func (l *rawEnd) meet(s *laneSpec, peer netip.AddrPort) error {
+	l.peer = peer
+	if l.past != nil {
+		return nil
+	}
+	if !s.Loose {
+		return l.socket.Connect(peer)
+	}
+	to, err := sys.AddressOf(peer)
+	l.each = &to
 	return err
 }
 
@@ -126,12 +180,15 @@ func newRawPing(s laneSpec, mem sys.Mem, seed uint64) (*rawPing, error) {
 		return nil, err
 	}
 	l := &rawPing{rawEnd: end, spec: s, mem: mem, msg: newPayload(seed, s.Size)}
-	if l.socket, err = rawSocket(sys.UDPOptions{Bind: s.Net.Near.any()}, s.Net.Near); err != nil {
+	own, err := l.open(&l.spec, s.Net.Near, s.Net.Far)
+	if err != nil {
 		return nil, errors.Join(err, l.room.Close())
 	}
-	tellPort(mem, udpNearPort, l.socket.Local())
+	tellPort(mem, udpNearPort, own)
 	return l, nil
 }
+
+func (l *rawPing) close() error { return l.spec.leave(l.rawEnd.close()) }
 
 // dial connects.
 func (l *rawPing) dial() error {
@@ -139,7 +196,7 @@ func (l *rawPing) dial() error {
 	if err != nil {
 		return err
 	}
-	return l.socket.Connect(to)
+	return l.meet(&l.spec, to)
 }
 
 func (l *rawPing) run(s *slice) error {
@@ -193,6 +250,7 @@ func (l *rawPing) await(s *slice) ([]byte, error) {
 // rawPong is the far side.
 type rawPong struct {
 	rawEnd
+	spec laneSpec
 	seen uint64
 }
 
@@ -205,13 +263,19 @@ func newRawPong(s laneSpec, mem sys.Mem) (*rawPong, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &rawPong{rawEnd: end}
-	if l.socket, err = rawSocket(sys.UDPOptions{Bind: s.Net.Far.any(), Connect: to}, s.Net.Far); err != nil {
+	l := &rawPong{rawEnd: end, spec: s}
+	own, err := l.open(&l.spec, s.Net.Far, s.Net.Near)
+	if err == nil {
+		err = l.meet(&l.spec, to)
+	}
+	if err != nil {
 		return nil, errors.Join(err, l.room.Close())
 	}
-	tellPort(mem, udpFarPort, l.socket.Local())
+	tellPort(mem, udpFarPort, own)
 	return l, nil
 }
+
+func (l *rawPong) close() error { return l.spec.leave(l.rawEnd.close()) }
 
 func (l *rawPong) serve(t *turn) error {
 	for idle := 1; ; idle++ {

@@ -12,13 +12,17 @@ func (w XDPPingPong) Run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	lane := func(name, kind, past string) laneSpec {
-		return laneSpec{Name: name, Kind: kind, Pattern: patternPingPong, Size: s.Size, Past: past, Plain: kind == kindUDPRaw}
+		plain := kind == kindUDPRaw
+		return laneSpec{Name: name, Kind: kind, Pattern: patternPingPong, Size: s.Size, Past: past, Plain: plain, Loose: plain && name != "connected"}
 	}
-	against := []string{"raw", "udp"}
+	against := []string{"raw", "udp", "connected", "bare"}
 	return run(ctx, s, plan{
 		name: "xdp/pingpong", subject: "xdp", against: against,
-		variants: map[string]variant{"native": {"native", against}},
-		lanes:    []laneSpec{lane("raw", kindUDPRaw, ""), lane("xdp", kindUDP, pastGeneric), lane("udp", kindUDP, ""), lane("native", kindUDP, pastNative)},
+		variants: map[string]variant{"native": {"native", against}, "bare": {"bare", []string{"raw", "connected"}}},
+		lanes: []laneSpec{
+			lane("raw", kindUDPRaw, ""), lane("xdp", kindUDP, pastGeneric), lane("udp", kindUDP, ""), lane("native", kindUDP, pastNative),
+			lane("connected", kindUDPRaw, ""), lane("bare", kindUDPRaw, pastGeneric),
+		},
 	})
 }
 
