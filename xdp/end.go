@@ -274,6 +274,7 @@ func (e *End) Close() error {
 	if e.hub.lent == e {
 		e.hub.giveBack()
 	}
+	e.hub.memo = memo{}
 	e.hub.ends = slices.DeleteFunc(e.hub.ends, func(one *End) bool { return one == e })
 	err := e.holder.Close()
 	if e.alone {

@@ -30,13 +30,15 @@ type Hub struct {
 	resolver *packet.Resolver
 	ends     []*End
 
-	in     []Chunk
-	held   []int // chunks peeked and not released, of each socket
-	lent   *End  // who has some of them
-	spill  []byte
-	parser packet.Parser
-	turns  int
-	wayAt  time.Time
+	in      []Chunk
+	held    []int // chunks peeked and not released, of each socket
+	lent    *End  // who has some of them
+	spill   []byte
+	parser  packet.Parser
+	memo    memo
+	touched byte
+	turns   int
+	wayAt   time.Time
 
 	checkedAt time.Time // that program and interface were there
 	heard     uint64    // received by then
@@ -112,6 +114,9 @@ func (h *Hub) pull(e *End) error {
 	for i, s := range h.sockets {
 		n := s.Peek(h.in)
 		h.held[i] = n
+		if n == 1 {
+			h.touched += touch(h.in[0].Data)
+		}
 		for rest := h.in[:n]; len(rest) > 0; {
 			var frame []byte
 			if frame, rest, spill = assemble(rest, spill); frame == nil {
@@ -125,6 +130,17 @@ func (h *Hub) pull(e *End) error {
 		h.giveBack()
 	}
 	return nil
+}
+
+// touch reads a byte of the second and the third line of a packet: they come from the processor that received it while the first is parsed.
+func touch(p []byte) (sum byte) {
+	if len(p) > 64 {
+		sum = p[64]
+	}
+	if len(p) > 128 {
+		sum += p[128]
+	}
+	return sum
 }
 
 // giveBack releases all chunks.
@@ -160,6 +176,11 @@ func assemble(chunks []Chunk, spill []byte) (frame []byte, rest []Chunk, left []
 
 // deal finds whose a frame is.
 func (h *Hub) deal(frame []byte, asks *End) {
+	if h.memo.says(frame) && asks == h.memo.end {
+		asks.lent = append(asks.lent, parcel{frame[h.memo.from:h.memo.to:h.memo.to], h.memo.source})
+		h.Received++
+		return
+	}
 	var p packet.Packet
 	if why := h.parser.Parse(frame, &p); why != packet.Accepted {
 		h.Refused[why]++
@@ -172,6 +193,7 @@ func (h *Hub) deal(frame []byte, asks *End) {
 		switch {
 		case e == asks:
 			e.lent = append(e.lent, parcel{p.Payload, p.Source})
+			h.memo.keep(frame, &p, e)
 		case !e.keep(p.Payload, p.Source):
 			h.Overrun++
 			return

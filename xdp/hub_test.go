@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -202,4 +204,67 @@ func TestEndsAllocateNothing(t *testing.T) {
 	if got < 1000 {
 		t.Errorf("%d datagrams arrived", got)
 	}
+}
+
+// An end that waits costs nothing, and what comes wakes it.
+func TestHubSleepsUntilSomethingComes(t *testing.T) {
+	b := newBed(t, netlab.Options{})
+	near, far := b.station("a", 7001), b.station("b", 7001)
+	out, in := b.endAt(near, "a", 7001, b.lab.Addr("b")), b.endAt(far, "b", 7001, b.lab.Addr("a"))
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	const rounds, nap = 50, 20 * time.Millisecond
+	began, before := time.Now(), threadTime(t)
+	for range rounds {
+		if n, err := in.Receive(); n != 0 || err != nil {
+			t.Fatal(n, err)
+		}
+		if err := far.Wait(nap); err != nil {
+			t.Fatal(err)
+		}
+	}
+	used, wall := threadTime(t)-before, time.Since(began)
+	if wall < rounds*nap/2 { // something unasked for woke it: neighbours, say
+		t.Errorf("%d waits of %s took %s", rounds, nap, wall)
+	}
+	if used > wall/20 {
+		t.Errorf("%s of processor time in %s", used, wall)
+	}
+	sent := make(chan error, 1)
+	go func() {
+		copy(out.Place(in.Local(), 7), "wake up")
+		_, err := out.Flush()
+		sent <- err
+	}()
+	defer func() {
+		if err := <-sent; err != nil {
+			t.Error(err)
+		}
+	}()
+	for end := time.Now().Add(patience); ; {
+		if err := far.Wait(patience); err != nil {
+			t.Fatal(err)
+		}
+		n, err := in.Receive()
+		if err != nil || time.Now().After(end) {
+			t.Fatal(n, err)
+		}
+		if n > 0 {
+			return
+		}
+	}
+}
+
+// threadTime is what the calling thread used of its processor.
+func threadTime(t *testing.T) time.Duration {
+	t.Helper()
+	b, err := os.ReadFile("/proc/thread-self/schedstat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ns int64
+	if _, err := fmt.Sscan(string(b), &ns); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(ns)
 }

@@ -95,7 +95,7 @@ func (s *Sender) fill(f *feed, now time.Duration) error {
 	w, bound := s.wires[0], s.bound()
 	// The usual is copied behind its header straight into the one line's slab.
 	straight := len(s.wires) == 1 && s.options.Secret == nil && bound < gatherFrom
-	bare := straight && w.medium == nil && !s.options.Separate
+	bare := straight && !s.options.Separate
 	for !f.ended && s.spare() && s.paced.allows() {
 		limit := s.limit(f, bound)
 		if limit == 0 || s.options.Linger > 0 && len(f.run) == 0 && !f.ripe(limit, now, s.options.Linger) || !f.peek(limit) {
@@ -281,6 +281,9 @@ func (s *Sender) one(h *seal.Header, run []byte) bool {
 		return false // flush tells when it is over
 	}
 	h.Length = len(run)
+	if w.medium != nil {
+		return s.oneOver(w, h, run)
+	}
 	out := w.mem[:seal.HeaderSize+len(run)]
 	h.Put(out)
 	copy(out[seal.HeaderSize:], run)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/alphapulse/transport/internal/sys"
 	"github.com/alphapulse/transport/netio"
+	"github.com/alphapulse/transport/seal"
 )
 
 // What wire and line do where a medium carries their datagrams, and no socket.
@@ -42,6 +43,20 @@ func (s *Sender) flushMedium(w *wire) (done bool, err error) {
 		s.tell(Event{Kind: Recovered, Peer: w.far})
 	}
 	return waiting == 0, nil
+}
+
+// oneOver is one over a medium. The datagram counts as waiting, so that flushMedium looks after what becomes of it.
+func (s *Sender) oneOver(w *wire, h *seal.Header, run []byte) bool {
+	out := w.medium.Place(w.far, seal.HeaderSize+len(run))
+	if out == nil {
+		return false
+	}
+	h.Put(out)
+	copy(out[seal.HeaderSize:], run)
+	w.datagrams = 1
+	s.counts(len(out))
+	_, _ = w.medium.Flush() // what it answers it answers again
+	return true
 }
 
 // hearMedium is hear over a medium: all that has arrived.
