@@ -1,0 +1,6 @@
+//go:build !race
+
+package check
+
+// Race says whether the race detector is built in.
+const Race = false
