@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,6 +44,8 @@ type Sender struct {
 	changed atomic.Bool
 	mu      sync.Mutex
 	added   []*feed
+	rings   map[*ring.Ring]bool // of feeds
+	leaving []*ring.Ring
 	closed  bool
 }
 
@@ -53,7 +56,8 @@ func NewSender(o SenderOptions) (*Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sender{options: o, channel: seal.ChannelID(o.Channel), clock: newClock(), tally: newTally(), scratch: make([]byte, 2048)}
+	s := &Sender{options: o, channel: seal.ChannelID(o.Channel), clock: newClock(), tally: newTally(), scratch: make([]byte, 2048),
+		rings: map[*ring.Ring]bool{}}
 	s.paced.rate = min(o.Pace, math.MaxInt64/MaxLines) * int64(len(o.Lines)) // what all of them carry is counted together
 	if o.Codec != nil {
 		s.packed = make([]byte, sys.MaxDatagram)
@@ -88,6 +92,27 @@ func (s *Sender) Add(r *ring.Ring) error {
 	s.added = append(s.added, f)
 	s.changed.Store(true)
 	return nil
+}
+
+// Remove has the sender carry a ring no more. It may be called from any goroutine, and reports false until the sender's own has let go of
+// the ring, at one of its next Dos: then it is asked again. What is not confirmed stays in a ring that has a path: the sender's place
+// there gates on, for another sender of the same Name, until ring.Ring.Forget.
+func (s *Sender) Remove(r *ring.Ring) (done bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.IndexFunc(s.added, func(f *feed) bool { return f.ring == r }); i >= 0 {
+		err = s.added[i].reader.Close()
+		s.added = slices.Delete(s.added, i, i+1)
+		return true, err
+	}
+	if s.closed || !s.rings[r] {
+		return true, nil
+	}
+	if !slices.Contains(s.leaving, r) {
+		s.leaving = append(s.leaving, r)
+		s.changed.Store(true)
+	}
+	return false, nil
 }
 
 // SetNow lends the time of a cycle, see numa.Clocked.
@@ -218,13 +243,30 @@ func (s *Sender) flushAll() error {
 	return nil
 }
 
-// adopt takes over what Add left.
+// adopt takes over what Add left, and lets go of what Remove names.
 func (s *Sender) adopt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.changed.Store(false)
+	for _, f := range s.added {
+		s.rings[f.ring] = true
+	}
 	s.feeds = append(s.feeds, s.added...)
 	s.added = nil
+	if s.unsent && len(s.leaving) > 0 { // what waits may lie in their memory
+		s.changed.Store(true)
+		return
+	}
+	for _, r := range s.leaving {
+		i := slices.IndexFunc(s.feeds, func(f *feed) bool { return f.ring == r })
+		f := s.feeds[i]
+		s.feeds = slices.Delete(s.feeds, i, i+1)
+		delete(s.rings, r)
+		if err := f.reader.Close(); err != nil {
+			s.tell(Event{Kind: Trouble, Source: f.source, Err: onChannel(s.options.Channel, err)})
+		}
+	}
+	s.leaving = nil
 }
 
 // ended tells of a ring that cannot be read any more. The others go on.
