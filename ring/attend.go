@@ -329,6 +329,19 @@ func (r *Reader) Wait(timeout time.Duration) error {
 	return sys.FutexWait(word, value, timeout)
 }
 
+// HandOver detaches a durable reader for the next one of its name on the same Ring, which goes on at its cursor. Until then, or until the
+// ring is closed, the writer waits for the slot as for a living reader, where it would evict one that was closed when the ring is full.
+// Another reader it closes.
+func (r *Reader) HandOver() error {
+	if r.ring == nil || !r.opts.Durable {
+		return r.Close()
+	}
+	own := r.ring
+	r.fail(ErrClosed)
+	r.ring = nil
+	return own.keepSlot(r)
+}
+
 // Close detaches the reader. A durable reader's slot goes on gating for its successor; Ring.Forget ends that.
 func (r *Reader) Close() error {
 	if r.ring == nil {

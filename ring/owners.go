@@ -13,6 +13,9 @@ import (
 // owner is dead and that gates nobody.
 func (r *Ring) takeSlot(o ReaderOptions) (i int, adopted bool, err error) {
 	if o.Durable {
+		if i := r.takeKept(o.Name); i >= 0 {
+			return i, true, nil
+		}
 		if err := r.lockName(o); err != nil {
 			return 0, false, err
 		}
@@ -39,6 +42,23 @@ func (r *Ring) takeSlot(o ReaderOptions) (i int, adopted bool, err error) {
 		}
 	}
 	return 0, false, fmt.Errorf("%w: %s has %d", ErrNoSlot, r.name(), MaxReaders)
+}
+
+// kept is a slot that its last reader handed over: slot and name stay locked.
+type kept struct {
+	name  string
+	index int
+}
+
+// takeKept returns the slot that was handed over under a name, or -1.
+func (r *Ring) takeKept(name string) int {
+	at := slices.IndexFunc(r.kept, func(k kept) bool { return k.name == name })
+	if at < 0 {
+		return -1
+	}
+	i := r.kept[at].index
+	r.kept = slices.Delete(r.kept, at, at+1)
+	return i
 }
 
 // slotOf locks the slot of a durable reader whose name is locked already, or returns -1. Nobody else keeps that slot:

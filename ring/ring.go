@@ -22,6 +22,7 @@ type Ring struct {
 	writer   *Writer
 	slots    uint64   // reader slots taken through this Ring
 	names    []string // durable readers attached through this Ring
+	kept     []kept   // slots that were handed over and not taken yet
 	users    int      // writer and readers not closed yet
 	closed   bool
 	dataFile *os.File // nil on the heap

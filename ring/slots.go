@@ -213,7 +213,15 @@ func (r *Ring) dropReader(rd *Reader) error {
 	return errors.Join(err, r.unuse())
 }
 
-// Forget frees the slot of a durable reader that is dead or closed. It answers ErrOwned when the reader lives and
+// keepSlot is dropReader that leaves slot and name locked.
+func (r *Ring) keepSlot(rd *Reader) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kept = append(r.kept, kept{rd.opts.Name, rd.index})
+	return r.unuse()
+}
+
+// Forget frees the slot of a durable reader that is dead, closed, or handed over and not taken. It answers ErrOwned when the reader lives and
 // ErrRange when there is none of that name.
 func (r *Ring) Forget(name string) error {
 	r.mu.Lock()
@@ -225,6 +233,11 @@ func (r *Ring) Forget(name string) error {
 }
 
 func (r *Ring) forget(name string) error {
+	if i := r.takeKept(name); i >= 0 {
+		r.freeSlot(i, false)
+		r.unlockName(ReaderOptions{Name: name, Durable: true})
+		return nil
+	}
 	for i := range MaxReaders {
 		if r.slot(i).Load32(slotState)&stateDurable == 0 || r.slotNamed(i) != name {
 			continue

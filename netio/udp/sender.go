@@ -96,12 +96,12 @@ func (s *Sender) Add(r *ring.Ring) error {
 
 // Remove has the sender carry a ring no more. It may be called from any goroutine, and reports false until the sender's own has let go of
 // the ring, at one of its next Dos: then it is asked again. What is not confirmed stays in a ring that has a path: the sender's place
-// there gates on, for another sender of the same Name, until ring.Ring.Forget.
+// there gates on, for another sender of the same Name and *ring.Ring, until ring.Ring.Forget.
 func (s *Sender) Remove(r *ring.Ring) (done bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if i := slices.IndexFunc(s.added, func(f *feed) bool { return f.ring == r }); i >= 0 {
-		err = s.added[i].reader.Close()
+		err = s.added[i].reader.HandOver()
 		s.added = slices.Delete(s.added, i, i+1)
 		return true, err
 	}
@@ -262,7 +262,7 @@ func (s *Sender) adopt() {
 		f := s.feeds[i]
 		s.feeds = slices.Delete(s.feeds, i, i+1)
 		delete(s.rings, r)
-		if err := f.reader.Close(); err != nil {
+		if err := f.reader.HandOver(); err != nil {
 			s.tell(Event{Kind: Trouble, Source: f.source, Err: onChannel(s.options.Channel, err)})
 		}
 	}
