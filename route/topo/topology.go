@@ -89,6 +89,8 @@ type Placement struct {
 	Priority    Priority
 	MemoryBytes int // 0: no limit
 	At          Position
+
+	path string // in the file, for the checks
 }
 
 // Channel is a stream of messages from the actors that have it among their outputs to those that have it among their inputs.
@@ -118,7 +120,10 @@ type Channel struct {
 
 	Transport TransportConfig
 	At        Position
-	Origins   map[string]Origin // by field as the file spells it, such as "ring_size"
+	Origins   map[string]Origin // of what the file states, by field as it spells it, such as "ring_size" or "retry.first"
+
+	profiles []string
+	shape    shape
 }
 
 // TransportConfig is how a channel, or a route, wants to be carried. The zero value of each field leaves it to route.
@@ -168,6 +173,8 @@ type Route struct {
 	Bandwidth uint64          // bits a second; 0: unlimited
 	Latency   time.Duration   // target; 0: none
 	At        Position
+
+	path string
 }
 
 // Queue is how a backend is reached.
@@ -182,7 +189,9 @@ type Queue struct {
 }
 
 // Node finds a node by name, nil if there is none. The pointer leads into t.
-func (t *Topology) Node(name string) *Node { return find(t.Nodes, func(n *Node) bool { return n.Name == name }) }
+func (t *Topology) Node(name string) *Node {
+	return find(t.Nodes, func(n *Node) bool { return n.Name == name })
+}
 
 // Actor finds an actor by name, nil if there is none. The pointer leads into t.
 func (t *Topology) Actor(name string) *Actor {
