@@ -202,7 +202,7 @@ func (c *checks) checkCPUs(p *Placement, n *Node) {
 	for _, cpu := range p.CPUs {
 		if len(n.CPUs) > 0 && !slices.Contains(n.CPUs, cpu) {
 			c.d.at(at, Error, "unknown-cpu", "it has "+showCPUs(n.CPUs), "%s has no CPU %d", n.Name, cpu)
-			return
+			break
 		}
 	}
 	if p.NUMA < 0 {

@@ -136,11 +136,9 @@ func (c *checks) checkValues(ch *Channel) {
 			continue
 		}
 		var parts []string
-		for _, s := range ch.Settings() {
-			for _, other := range k.keys {
-				if s.Key == other {
-					parts = append(parts, s.Key+" "+s.Value)
-				}
+		for _, other := range k.keys {
+			if o, stated := ch.Origins[other]; stated && o.Value != "" {
+				parts = append(parts, other+" "+o.Value)
 			}
 		}
 		detail := ""
