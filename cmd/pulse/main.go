@@ -45,7 +45,8 @@ func newRoot() *cobra.Command {
 			ran = true
 		},
 	}
-	root.AddCommand(newBench(), newBenchPeer(), newChaos(), newDecode(), newDemo(), newFeed(), newKeygen(), newStrategy(), newSink(), newXDP())
+	root.AddCommand(newBench(), newBenchPeer(), newChaos(), newDecode(), newDemo(), newFeed(), newInit(), newKeygen(), newSchema(),
+		newSink(), newStrategy(), newValidate(), newXDP())
 	return root
 }
 

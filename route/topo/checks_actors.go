@@ -149,6 +149,9 @@ func (c *checks) checkPlacements() {
 		if a == nil {
 			c.d.at(spot{p.At, len(p.Actor)}, Error, "unknown-actor", unknown(p.Actor, c.names.actors), "the actor %s is placed and defined nowhere", quoted(p.Actor))
 		}
+		if p.Node == "" {
+			continue // said when it was read
+		}
 		if n == nil {
 			c.d.at(c.spot(p.path+".node", p.At), Error, "unknown-node", unknown(p.Node, c.names.nodes), "there is no node %s", quoted(p.Node))
 			continue

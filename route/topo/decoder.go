@@ -19,10 +19,17 @@ type decoder struct {
 	sources map[string]*source
 	order   []string // file names as they were opened, for the order of findings
 	notes   Findings
+	said    map[said]bool
 	more    int             // notes beyond MaxFindings
 	spots   map[string]spot // of values, by path from the root of the file
 	visits  int
 	stopped bool // too many visits: nothing else is said
+}
+
+// said is what makes two findings the same: an alias can lead to one value many times.
+type said struct {
+	at            Position
+	rule, message string
 }
 
 // spot is a place with the width of what stands there.
@@ -35,7 +42,7 @@ func newDecoder(env func(string) (string, bool)) *decoder {
 	if env == nil {
 		env = os.LookupEnv
 	}
-	return &decoder{env: env, sources: map[string]*source{}, spots: map[string]spot{}}
+	return &decoder{env: env, sources: map[string]*source{}, said: map[said]bool{}, spots: map[string]spot{}}
 }
 
 func (d *decoder) spotOf(n *yaml.Node) spot {
@@ -54,6 +61,11 @@ func (d *decoder) note(f Finding) {
 		d.more++
 		return
 	}
+	key := said{f.At, f.Rule, f.Message}
+	if d.said[key] {
+		return
+	}
+	d.said[key] = true
 	f.Width = max(f.Width, 1)
 	d.notes = append(d.notes, f)
 }

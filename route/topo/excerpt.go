@@ -10,7 +10,17 @@ import (
 const excerptWidth = 110
 
 // secretKey matches a line that seems to give a secret in clear text, whatever the key is called exactly.
-var secretKey = regexp.MustCompile(`(?i)(pass|pwd|secret|token|credential|private)`)
+var secretKey = regexp.MustCompile(`(?i)(pass|pwd|secret|token|credential|private|connection_string)`)
+
+// conceal keeps lines out of excerpts.
+func (s *source) conceal(first, last int) {
+	if s.hide == nil {
+		s.hide = map[int]bool{}
+	}
+	for n := first; n <= last; n++ {
+		s.hide[n] = true
+	}
+}
 
 // line is line number n as an excerpt may show it: without what could be a secret.
 func (s *source) line(n int) string {

@@ -100,12 +100,7 @@ func secret[T any](at func(*T) *Secret) value[T] {
 				return nil
 			}
 			if m.Kind != yaml.ScalarNode || !strings.HasPrefix(m.Value, "${") || !strings.HasSuffix(m.Value, "}") || strings.Count(m.Value, "${") != 1 {
-				if d.src.hide == nil {
-					d.src.hide = map[int]bool{}
-				}
-				for line := m.Line; line <= m.Line+strings.Count(m.Value, "\n")+1; line++ {
-					d.src.hide[line] = true
-				}
+				d.src.conceal(m.Line, m.Line+strings.Count(m.Value, "\n")+1)
 				d.at(spot{d.spotOf(m).Position, 1}, Error, "secret", "write ${file:/path} or ${VARIABLE}", "%s stands in the topology itself", last(path))
 				return nil
 			}

@@ -1,6 +1,10 @@
 package topo
 
-import "log/slog"
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
 
 // Secret is a value that is never printed: every way to format it shows only where it came from. The zero Secret is none.
 type Secret struct {
@@ -24,8 +28,8 @@ func (s Secret) String() string {
 	return "secret from " + s.from
 }
 
-// GoString keeps %#v from showing the value.
-func (s Secret) GoString() string { return s.String() }
+// Format shows the same under every verb: %x and %d would otherwise print the bytes.
+func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
 
 // MarshalText keeps encoders from showing the value.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

@@ -8,7 +8,7 @@ func suggest(word string, candidates []string) string {
 	best, least := "", 3
 	w := fold(word)
 	for _, c := range candidates {
-		if d := distance(w, fold(c)); d < least && d < max(len(w), 2) {
+		if d := distance(w, fold(c)); d < least && d < len(w) {
 			best, least = c, d
 		}
 	}

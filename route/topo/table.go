@@ -88,6 +88,9 @@ func (tb *table[T]) find(d *decoder, key string, k *yaml.Node) *field[T] {
 	}
 	remedy := ""
 	if near := suggest(key, known); near != "" {
+		if secretKey.MatchString(near) {
+			d.src.conceal(k.Line, k.Line+1)
+		}
 		remedy = "did you mean " + near + "?"
 	} else if len(tb.fields) <= 12 {
 		remedy = "known are " + list(tb.names())

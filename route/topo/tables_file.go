@@ -132,7 +132,6 @@ func placements(add func(*document, Placement)) value[document] {
 					apply(&p, placementTable.read(d, one, at))
 					if p.Node == "" {
 						d.fault(k, "missing-key", "add node", "the placement of %s names no node", quoted(actor))
-						return
 					}
 					p.path = at
 					all = append(all, assign[document]{apply: func(doc *document) { add(doc, p) }})

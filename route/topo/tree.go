@@ -90,7 +90,6 @@ func (d *decoder) parse(src *source, text []byte) *yaml.Node {
 	case at >= 0:
 		line := bytes.Count(text[:at], []byte("\n")) + 1
 		column := at - bytes.LastIndexByte(text[:at], '\n')
-		src.hide = map[int]bool{line: true}
 		d.note(Finding{Severity: Error, Rule: "not-text", At: Position{src.name, line, column}, Message: "the file is not UTF-8 text",
 			Remedy: "is this a topology file?"})
 		return nil
@@ -145,34 +144,44 @@ func (d *decoder) syntax(src *source, err error) {
 		}
 		f.At.Line, f.At.Column = max(le.Mark.Line, 1), max(le.Mark.Column, 1)
 	}
+	for f.At.Line > 1 && (f.At.Line > len(src.lines) || f.At.Line == len(src.lines) && src.lines[f.At.Line-1] == "") {
+		f.At.Line-- // what is missing at the end is missing after the last line with anything on it
+		f.At.Column = utf8.RuneCountInString(src.lines[f.At.Line-1]) + 1
+	}
 	switch {
 	case errors.Is(err, errNesting) || strings.Contains(f.Message, errNesting.Error()):
 		f.Rule, f.Message = "nesting", fmt.Sprintf("nested more than %d levels deep", MaxNesting)
-	case strings.Contains(f.Message, "tab"):
+	case strings.HasPrefix(strings.TrimLeft(src.lines[f.At.Line-1], " "), "\t"):
 		f.Remedy = "indent with spaces"
 	}
 	d.note(f)
 }
 
-// bounded counts what a tree holds before anybody walks it. It reports whether the tree may be walked.
+// bounded looks at the aliases of a tree before anybody walks it, and reports whether it may be walked. A few aliases of
+// aliases can stand for more values than there is memory, so an alias does not lead to another.
 func (d *decoder) bounded(root *yaml.Node) bool {
-	aliases := 0
-	var over *yaml.Node
-	var count func(n *yaml.Node)
-	count = func(n *yaml.Node) {
+	aliases, good := 0, true
+	var look func(n *yaml.Node, anchored bool)
+	look = func(n *yaml.Node, anchored bool) {
+		if !good {
+			return
+		}
 		if n.Kind == yaml.AliasNode {
-			if aliases++; aliases == MaxAliases+1 {
-				over = n
+			aliases++
+			switch {
+			case anchored:
+				d.fault(n, "aliases", "use profiles instead", "an alias stands within what another alias may stand for")
+				good = false
+			case aliases > MaxAliases:
+				d.fault(n, "aliases", "use profiles instead", "more than %d aliases", MaxAliases)
+				good = false
 			}
-			return // what it stands for is counted where it is written
+			return
 		}
 		for _, c := range n.Content {
-			count(c)
+			look(c, anchored || n.Anchor != "")
 		}
 	}
-	count(root)
-	if over != nil {
-		d.fault(over, "aliases", "use profiles instead", "more than %d aliases", MaxAliases)
-	}
-	return over == nil
+	look(root, false)
+	return good
 }
