@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
@@ -61,6 +62,7 @@ func (d *decoder) note(f Finding) {
 		d.more++
 		return
 	}
+	f.Message, f.Remedy = printable(f.Message), printable(f.Remedy)
 	key := said{f.At, f.Rule, f.Message}
 	if d.said[key] {
 		return
@@ -179,6 +181,16 @@ func quoted(s string) string {
 		s = string([]rune(s)[:40]) + "…"
 	}
 	return strconv.Quote(s)
+}
+
+// printable takes out what a terminal would obey: names of the file stand in messages.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 func join(path, key string) string {

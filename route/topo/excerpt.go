@@ -27,7 +27,7 @@ func (s *source) line(n int) string {
 	if n < 1 || n > len(s.lines) || s.hide[n] {
 		return ""
 	}
-	text := strings.TrimRight(s.lines[n-1], "\r")
+	text := s.lines[n-1]
 	if secretKey.MatchString(text) {
 		return ""
 	}

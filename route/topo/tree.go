@@ -32,6 +32,9 @@ type source struct {
 	hide  map[int]bool // lines that no excerpt shows
 }
 
+// lineBreaks are all that YAML ends a line at, so that lines are counted alike.
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
+
 // nesting bounds the depth while the library parses, before a tree exists.
 type nesting struct{}
 
@@ -94,7 +97,7 @@ func (d *decoder) parse(src *source, text []byte) *yaml.Node {
 			Remedy: "is this a topology file?"})
 		return nil
 	}
-	src.lines = strings.Split(string(text), "\n")
+	src.lines = strings.Split(lineBreaks.Replace(string(text)), "\n")
 	loader, err := yaml.NewLoader(bytes.NewReader(text), yaml.WithPlugin(nesting{}))
 	if err != nil {
 		panic(err) // the options are constants
@@ -145,7 +148,7 @@ func (d *decoder) syntax(src *source, err error) {
 		f.At.Line, f.At.Column = max(le.Mark.Line, 1), max(le.Mark.Column, 1)
 	}
 	for f.At.Line > 1 && (f.At.Line > len(src.lines) || f.At.Line == len(src.lines) && src.lines[f.At.Line-1] == "") {
-		f.At.Line-- // what is missing at the end is missing after the last line with anything on it
+		f.At.Line = min(f.At.Line-1, len(src.lines)) // what is missing at the end is missing after the last line with anything on it
 		f.At.Column = utf8.RuneCountInString(src.lines[f.At.Line-1]) + 1
 	}
 	switch {
