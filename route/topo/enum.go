@@ -161,20 +161,47 @@ const (
 	XDPZeroCopy
 )
 
-func (v ActorType) String() string   { return spelling(actorTypes, v) }
+// String is how a file spells it; empty where it says nothing.
+func (v ActorType) String() string { return spelling(actorTypes, v) }
+
+// String is how a file spells it; empty where it says nothing.
 func (v Criticality) String() string { return spelling(criticalities, v) }
+
+// String is how a file spells it; empty where it says nothing.
 func (v Reliability) String() string { return spelling(reliabilities, v) }
-func (v Security) String() string    { return spelling(securities, v) }
-func (v Mode) String() string        { return spelling(modes, v) }
-func (v Protocol) String() string    { return spelling(protocols, v) }
+
+// String is how a file spells it; empty where it says nothing.
+func (v Security) String() string { return spelling(securities, v) }
+
+// String is how a file spells it; empty where it says nothing.
+func (v Mode) String() string { return spelling(modes, v) }
+
+// String is how a file spells it; empty where it says nothing.
+func (v Protocol) String() string { return spelling(protocols, v) }
+
+// String is how a file spells it; empty where it says nothing.
 func (v Compression) String() string { return spelling(compressions, v) }
-func (v Encryption) String() string  { return spelling(encryptions, v) }
-func (v Backend) String() string     { return spelling(backends, v) }
-func (v Durability) String() string  { return spelling(durabilities, v) }
-func (v Priority) String() string    { return spelling(priorities, v) }
-func (v Slow) String() string        { return spelling(slows, v) }
-func (v Balance) String() string     { return spelling(balances, v) }
-func (v XDPMode) String() string     { return spelling(xdpModes, v) }
+
+// String is how a file spells it; empty where it says nothing.
+func (v Encryption) String() string { return spelling(encryptions, v) }
+
+// String is how a file spells it; empty where it says nothing.
+func (v Backend) String() string { return spelling(backends, v) }
+
+// String is how a file spells it; empty where it says nothing.
+func (v Durability) String() string { return spelling(durabilities, v) }
+
+// String is how a file spells it; empty where it says nothing.
+func (v Priority) String() string { return spelling(priorities, v) }
+
+// String is how a file spells it; empty where it says nothing.
+func (v Slow) String() string { return spelling(slows, v) }
+
+// String is how a file spells it; empty where it says nothing.
+func (v Balance) String() string { return spelling(balances, v) }
+
+// String is how a file spells it; empty where it says nothing.
+func (v XDPMode) String() string { return spelling(xdpModes, v) }
 
 // choice is one value of an enum as a file spells it.
 type choice struct {

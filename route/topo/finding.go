@@ -18,6 +18,7 @@ const (
 	Error                       // it does not
 )
 
+// String is "error" or "warning".
 func (s Severity) String() string {
 	if s == Warning {
 		return "warning"
@@ -36,6 +37,7 @@ type Finding struct {
 	Width    int    // of what the caret underlines, at least 1
 }
 
+// String is the finding on one line, with its place first.
 func (f Finding) String() string {
 	s := fmt.Sprintf("%s: %s: %s", f.At, f.Severity, f.Message)
 	if f.Remedy != "" {

@@ -11,6 +11,7 @@ type Position struct {
 // IsValid reports whether p is somewhere.
 func (p Position) IsValid() bool { return p.Line > 0 }
 
+// String is file:line:column, as editors and terminals link it.
 func (p Position) String() string {
 	if !p.IsValid() {
 		return p.File
@@ -25,6 +26,7 @@ type Origin struct {
 	At    Position
 }
 
+// String is the value with where it came from.
 func (o Origin) String() string {
 	if !o.At.IsValid() {
 		return o.Value + " (" + o.From + ")"

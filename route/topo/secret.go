@@ -21,6 +21,7 @@ func (s Secret) Reveal() string { return s.value }
 // IsZero reports whether there is no secret.
 func (s Secret) IsZero() bool { return s.value == "" }
 
+// String is where the secret came from, empty if there is none.
 func (s Secret) String() string {
 	if s.IsZero() {
 		return ""
