@@ -29,7 +29,6 @@ type value[T any] struct {
 	read   func(d *decoder, n *yaml.Node, path string) []assign[T]
 	show   func(*T) []leaf // nil: not a part of effective values
 	schema func(*schemas) object
-	keys   []string // that show can give below the field's own; nil: just the field's
 }
 
 // assign puts one value of a file into a T. Values are read once and may be laid over many Ts.

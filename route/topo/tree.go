@@ -18,10 +18,11 @@ const (
 	MaxFile     = 1 << 20 // bytes of one file
 	MaxTotal    = 4 << 20 // bytes of all files together
 	MaxFiles    = 64
-	MaxIncludes = 8   // files deep
-	MaxNesting  = 24  // levels of one file
-	MaxAliases  = 64  // in one file
-	MaxFindings = 500 // kept; the rest is counted
+	MaxIncludes = 8       // files deep
+	MaxNesting  = 24      // levels of one file
+	MaxAliases  = 64      // in one file
+	MaxItems    = 100_000 // lines, and items of lists on them, of one file: each costs memory while it is read
+	MaxFindings = 500     // kept; the rest is counted
 	maxVisits   = 400_000
 )
 
@@ -95,6 +96,11 @@ func (d *decoder) parse(src *source, text []byte) *yaml.Node {
 		column := at - bytes.LastIndexByte(text[:at], '\n')
 		d.note(Finding{Severity: Error, Rule: "not-text", At: Position{src.name, line, column}, Message: "the file is not UTF-8 text",
 			Remedy: "is this a topology file?"})
+		return nil
+	}
+	if items := bytes.Count(text, []byte("\n")) + bytes.Count(text, []byte(",")); items > MaxItems {
+		d.note(Finding{Severity: Error, Rule: "too-many", At: nowhere, Message: fmt.Sprintf("the file has %d lines and items, at most %d are read", items, MaxItems),
+			Remedy: "split it with include"})
 		return nil
 	}
 	src.lines = strings.Split(lineBreaks.Replace(string(text)), "\n")

@@ -201,13 +201,11 @@ func share[T any](at func(*T) *float64) value[T] {
 // oneOf is a word of a list. Case, underscores and hyphens between its parts do not matter.
 func oneOf[T any, V ~uint8](at func(*T) *V, choices []choice) value[T] {
 	var words []any
-	var names []string
 	for _, c := range choices {
 		if c.refused != "" {
 			continue
 		}
-		names = append(names, c.name)
-		for _, w := range append([]string{c.name}, append(c.also, c.dated...)...) {
+		for _, w := range slices.Concat([]string{c.name}, c.also, c.dated) {
 			for _, s := range []string{w, camel(w), strings.ToUpper(w), strings.ReplaceAll(w, "_", "-")} {
 				if !slices.Contains(words, any(s)) {
 					words = append(words, s)
