@@ -115,3 +115,10 @@ func TestSuggestionIsNearOrNone(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesOfTheFileDoNotReachTheTerminalRaw(t *testing.T) {
+	_, found := parse(`{actors: {"\e[31mred": {type: consumer, inputs: ["\e]0;x\a"]}}, channels: {"\x07": {mode: "\e[2J"}}, "\e": 1}`)
+	if len(found) < 5 || strings.ContainsAny(report(found)+found.Err().Error(), "\x1b\x07") {
+		t.Errorf("%q", report(found))
+	}
+}
