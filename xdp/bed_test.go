@@ -190,7 +190,7 @@ func send(t *testing.T, s *Socket, packets ...[]byte) {
 	deadline := time.Now().Add(patience)
 	batch := make([]Chunk, maxChunks)
 	for _, p := range packets {
-		room := int(s.chunk)
+		room := int(s.chunk - s.tell)
 		want := (len(p) + room - 1) / room
 		for s.Claim(batch[:want]) < want {
 			if err := s.Flush(); err != nil || time.Now().After(deadline) {

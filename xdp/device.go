@@ -30,6 +30,7 @@ type Device struct {
 	facts   sys.Device
 	mode    Mode
 	memory  *sys.Mapping
+	untold  error // why the kernel can be told nothing of packets to send
 	program *program
 	sockets []*Socket
 
@@ -255,7 +256,7 @@ func (d *Device) bindOne(i int, zeroCopy bool) (s *Socket, err error) {
 	at := sys.XSKBind{Interface: d.iface.Index, Queue: o.Queues[i], ZeroCopy: zeroCopy, Segments: d.mode.Segments}
 	if i > 0 {
 		at.Share = d.sockets[0].xsk
-	} else if err := patient(syscall.ENOBUFS, func() error { return x.Register(d.memory, o.ChunkSize) }); err != nil {
+	} else if err := d.register(x); err != nil {
 		return nil, err
 	}
 	sizes := sys.XSKSizes{Fill: max(o.ReceiveChunks, minRing), Completion: o.SendChunks, Receive: o.ReceiveChunks, Send: o.SendChunks}
@@ -265,6 +266,9 @@ func (d *Device) bindOne(i int, zeroCopy bool) (s *Socket, err error) {
 	first := uint64(i * (o.ReceiveChunks + o.SendChunks) * o.ChunkSize)
 	s = newSocket(x, d.memory.All(), o.ChunkSize, first, o.ReceiveChunks, o.SendChunks)
 	s.queue = o.Queues[i]
+	if d.untold == nil {
+		s.tell = sys.XSKTellSize
+	}
 	if d.mode.Segments {
 		s.most = maxChunks
 	}
@@ -312,12 +316,21 @@ func (d *Device) wishes(s *Socket) error {
 func (d *Device) confirm() error {
 	zc, err := d.sockets[0].xsk.ZeroCopy()
 	d.mode.ZeroCopy = zc
-	if err != nil || !zc {
+	if err != nil {
 		return err
 	}
+	f, told := sys.FeaturesOf(d.iface.Index)
+	why := unsummed(d.untold, zc, d.facts.Driver, f)
+	if d.mode.Checksums = why == nil; why != nil {
+		d.mode.not("checksum offload", why)
+	}
 	for _, s := range d.sockets {
+		s.sums = d.mode.Checksums
+		if !zc {
+			continue
+		}
 		s.direct, s.silent = true, 0
-		if f, err := sys.FeaturesOf(d.iface.Index); err == nil && d.mode.Segments {
+		if told == nil && d.mode.Segments {
 			s.most = max(min(s.most, f.ZeroCopySegments), 1)
 		}
 	}

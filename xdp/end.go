@@ -70,7 +70,8 @@ type way struct {
 	target   *packet.Target
 	changes  uint64
 	template packet.Template
-	err      error // why there is none
+	sum      uint16 // of each of its chunks
+	err      error  // why there is none
 }
 
 // End opens an end. The kernel's socket of that address and port is taken, too, so that nobody else has it.
@@ -203,7 +204,8 @@ func (e *End) renew(w *way, to netip.AddrPort) {
 		return
 	}
 	w.template, w.err = packet.NewTemplate(packet.Flow{NextHop: at.NextHop, SourceMAC: at.SourceMAC, Source: e.local, Destination: to,
-		TTL: e.hub.options.TTL, DSCP: e.hub.options.DSCP})
+		TTL: e.hub.options.TTL, DSCP: e.hub.options.DSCP, Checksum: e.hub.options.Checksum, Offload: e.hub.device.mode.Checksums})
+	w.sum = uint16(w.template.Offloads())
 }
 
 // Flush sends what all ends of the hub placed.
@@ -258,7 +260,7 @@ func (e *End) Datagram(i int) (data []byte, from netip.AddrPort) {
 
 // Room is what a packet of the interface's MTU, in one chunk, has for a datagram.
 func (e *End) Room() int {
-	frame := min(e.hub.device.iface.MTU+packet.EthernetSize, e.hub.device.options.ChunkSize)
+	frame := min(e.hub.device.iface.MTU+packet.EthernetSize, e.hub.device.options.ChunkSize-int(e.hub.sockets[0].tell))
 	return frame - e.size
 }
 

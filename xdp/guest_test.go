@@ -70,6 +70,9 @@ func TestGuestXDPSaysWhatItsKernelLacks(t *testing.T) {
 			if m.SendBudget > 32 != k.since(6, 17) {
 				t.Errorf("Linux %v sends %d packets at a time", k, m.SendBudget)
 			}
+			if m.Checksums != k.since(6, 11) || strings.Contains(m.Explain(), "\nnot checksum offload: ") == m.Checksums {
+				t.Errorf("Linux %v: %s", k, m.Explain())
+			}
 			// A packet that takes several chunks is lost where it may not, and those around it are not.
 			from, to := b.listen("a", b.addr4("a")), d.Sockets()[0]
 			for i := range 10 {
@@ -83,6 +86,13 @@ func TestGuestXDPSaysWhatItsKernelLacks(t *testing.T) {
 				send(t, to, b.datagram("b", "a", false, out))
 				hear(t, from, out)
 			}
+			if err := d.Close(); err != nil {
+				t.Fatal(err)
+			}
+			_, ends := b.summing("b", attach, m.Checksums)
+			six := b.listen("a", b.addr6("a"))
+			sayAll(t, ends[true], b.addr6("a"), "summed by whoever can")
+			hear(t, six, []byte("summed by whoever can"))
 		})
 	}
 }

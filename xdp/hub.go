@@ -56,6 +56,10 @@ type HubOptions struct {
 	Device Options // its Ports are those of the ends; the first of its Queues sends
 	TTL    uint8   // hop limit; 0 is 64, and 1 to groups
 	DSCP   uint8   // 0 to 63
+
+	// Checksum has IPv4 datagrams carry the UDP checksum; IPv6 ones always do. Where Mode.Checksums says so, nobody reads the payload
+	// for it here.
+	Checksum bool
 }
 
 // HubStats is what a Hub has done.
@@ -244,6 +248,7 @@ func (h *Hub) flush() (waiting int, err error) {
 	} else {
 		for i, w := range h.ways[:h.placed] {
 			w.template.Put(h.out[i].Data, 0)
+			h.out[i].Sum = w.sum
 		}
 		h.Sent += uint64(h.placed)
 		err = s.Commit(h.out[:h.placed])

@@ -12,6 +12,7 @@ type Mode struct {
 	Segments   bool // a packet may take several chunks
 	ChunkSize  int
 	HugePages  bool
+	Checksums  bool // of sent datagrams are filled in by the kernel or the device where Chunk.Sum asks for it; otherwise by Hub itself
 	Queues     int
 	SendBudget int      // packets that one system call sends, when copied
 	BusyPoll   bool     // our calls drive the device
@@ -44,7 +45,7 @@ func (m Mode) String() string {
 	for _, w := range []struct {
 		is   bool
 		word string
-	}{{m.Segments, "several chunks a packet"}, {m.HugePages, "huge pages"}, {m.BusyPoll, "busy poll"}} {
+	}{{m.Segments, "several chunks a packet"}, {m.Checksums, "checksum offload"}, {m.HugePages, "huge pages"}, {m.BusyPoll, "busy poll"}} {
 		if w.is {
 			words = append(words, w.word)
 		}

@@ -15,12 +15,19 @@ const (
 	maxChunks  = 17 // of one packet: what the kernel hangs on an skb (MAX_SKB_FRAGS)
 	maxRounds  = 64 // system calls of one kick
 	sendBudget = 256
+
+	udpHeader   = 8
+	udpChecksum = 6 // from where the UDP header begins
 )
 
 // Chunk is a packet, or a part of one, in memory that the kernel shares.
 type Chunk struct {
 	Data []byte
 	More bool // the packet goes on in the next chunk
+
+	// Sum is where the UDP header begins whose checksum is the kernel's or the device's to fill in, if Mode.Checksums: what stands in its
+	// place is the sum of the pseudo-header. 0 leaves the packet as it is. It is of a packet's first chunk, and to send only.
+	Sum uint16
 }
 
 // Socket is one queue of a device. One goroutine at a time receives (Peek, Release), one sends (Claim, Commit, Flush); they may be
@@ -34,7 +41,9 @@ type Socket struct {
 	xsk    *sys.XSK
 	area   []byte // of all the device's sockets
 	chunk  uint64
-	most   int // chunks of one packet
+	tell   uint64 // bytes of a chunk before a packet to send, for what the kernel is told of it
+	sums   bool   // it may be told to fill in a checksum
+	most   int    // chunks of one packet
 	queue  int
 	polled bool // busy poll: the kernel looks at the device only when called
 	direct bool // zero-copy: the device may have to be woken to say what it has sent
@@ -101,7 +110,7 @@ func (s *Socket) Peek(batch []Chunk) int {
 	for i := range n {
 		d := s.arrived.at(i)
 		end := d.Addr + uint64(d.Len)
-		batch[i] = Chunk{s.area[d.Addr:end:end], d.Options&sys.XSKContinued != 0}
+		batch[i] = Chunk{Data: s.area[d.Addr:end:end], More: d.Options&sys.XSKContinued != 0}
 		if !batch[i].More {
 			packets++
 			whole = i + 1
@@ -148,7 +157,7 @@ func (s *Socket) Claim(batch []Chunk) int {
 	n := min(len(s.free), len(batch))
 	for i := range n {
 		addr := s.free[len(s.free)-1-i]
-		batch[i] = Chunk{Data: s.area[addr : addr+s.chunk : addr+s.chunk]}
+		batch[i] = Chunk{Data: s.area[addr+s.tell : addr+s.chunk : addr+s.chunk]}
 	}
 	s.claimed = n
 	return n
@@ -163,9 +172,14 @@ func (s *Socket) Commit(batch []Chunk) error {
 	}
 	top := len(s.free) - 1
 	for i := range batch {
-		d := sys.XSKDesc{Addr: s.free[top-i], Len: uint32(len(batch[i].Data))}
+		addr := s.free[top-i]
+		d := sys.XSKDesc{Addr: addr + s.tell, Len: uint32(len(batch[i].Data))}
 		if batch[i].More {
 			d.Options = sys.XSKContinued
+		}
+		if batch[i].Sum != 0 {
+			sys.TellChecksum((*[sys.XSKTellSize]byte)(s.area[addr:]), batch[i].Sum, udpChecksum)
+			d.Options |= sys.XSKTold
 		}
 		*s.send.at(i) = d
 	}
@@ -186,7 +200,10 @@ func (s *Socket) packets(batch []Chunk) (packets uint64, ok bool) {
 	parts, size := 0, 0
 	for i := range batch {
 		n := len(batch[i].Data)
-		if n == 0 || uint64(n) > s.chunk {
+		if n == 0 || uint64(n) > s.chunk-s.tell {
+			return 0, false
+		}
+		if sum := int(batch[i].Sum); sum != 0 && (!s.sums || parts != 0 || sum < header || sum+udpHeader > n) {
 			return 0, false
 		}
 		parts, size = parts+1, size+n
@@ -209,7 +226,7 @@ func (s *Socket) packets(batch []Chunk) (packets uint64, ok bool) {
 func (s *Socket) reclaim() {
 	n := s.completion.ready(s.sending)
 	for i := range n {
-		s.free = append(s.free, *s.completion.at(i)) // within its capacity: it had them all
+		s.free = append(s.free, *s.completion.at(i)&^(s.chunk-1)) // within its capacity: it had them all
 	}
 	s.completion.advance(n)
 	s.completion.release(n)

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"os/exec"
 	"strings"
+
+	"github.com/alphapulse/transport/internal/sys"
 )
 
 // build makes namespaces, links and addresses.
@@ -131,6 +133,20 @@ func (l *Lab) MTU(host string, n int) error {
 			return err
 		}
 		return batch(l.Namespace(bridge), fmt.Sprintf("link set %s mtu %d", l.port(host), n))
+	})
+}
+
+// Queues changes how many of its queues the host's device uses, from 1 to Options.Queues.
+func (l *Lab) Queues(host string, n int) error {
+	return l.change(host, func() error {
+		return l.In(host, func() error { return sys.SetQueues(Device, n) })
+	})
+}
+
+// Checksums has the host's device fill in checksums, which at a virtual cable nobody does and nobody misses, or the kernel in its place.
+func (l *Lab) Checksums(host string, device bool) error {
+	return l.change(host, func() error {
+		return l.In(host, func() error { return sys.SetChecksums(Device, device) })
 	})
 }
 

@@ -11,5 +11,6 @@ type Device struct {
 // DeviceFeatures is what an interface's driver says of XDP (netdev family of generic netlink, since Linux 6.3).
 type DeviceFeatures struct {
 	Basic, Redirect, Transmit, ZeroCopy, Segments bool
-	ZeroCopySegments                              int // chunks of one packet without copying; 0 before Linux 6.6
+	ZeroCopySegments                              int  // chunks of one packet without copying; 0 before Linux 6.6
+	Checksums                                     bool // it fills in those of packets that are sent without copying, since Linux 6.8
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,22 +37,6 @@ func DeviceOf(ifname string) (d Device, err error) {
 		return d, fmt.Errorf("interface %q: %w", ifname, err)
 	}
 	return d, nil
-}
-
-// queues asks the driver (ETHTOOL_GCHANNELS); some have one queue and no answer.
-func queues(fd int, ifname string) int {
-	channels := struct{ cmd, maxReceive, maxSend, maxOther, maxCombined, receive, send, other, combined uint32 }{cmd: unix.ETHTOOL_GCHANNELS}
-	request := struct {
-		name [unix.IFNAMSIZ]byte
-		data unsafe.Pointer
-		_    [16]byte // the rest of the union in struct ifreq
-	}{data: unsafe.Pointer(&channels)}
-	copy(request.name[:unix.IFNAMSIZ-1], ifname)
-	_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request)))
-	if n := int(channels.receive + channels.combined); e == 0 && n > 0 {
-		return n
-	}
-	return 1
 }
 
 // attached finds the XDP program on the interface.

@@ -18,11 +18,13 @@ const (
 	netdevIndex     = 1
 	netdevFeatures  = 3
 	netdevSegments  = 4
+	netdevTold      = 6
 	featureBasic    = 1 << 0
 	featureRedirect = 1 << 1
 	featureTransmit = 1 << 2
 	featureZeroCopy = 1 << 3
 	featureSegments = 1 << 5
+	toldChecksum    = 1 << 1
 )
 
 // FeaturesOf asks an interface's driver, by the interface's number, what it can do for XDP. It tries nothing: attaching a program would
@@ -42,7 +44,7 @@ func FeaturesOf(index int) (f DeviceFeatures, err error) {
 	if err != nil || family == 0 {
 		return f, fmt.Errorf("netdev features: %w (needs Linux 6.3)", errors.ErrUnsupported)
 	}
-	var bits uint64
+	var bits, told uint64
 	number := binary.NativeEndian.AppendUint32(nil, uint32(index))
 	err = ask(fd, family, netdevGet, attr(netdevIndex, number), func(kind uint16, value []byte) {
 		switch {
@@ -50,6 +52,8 @@ func FeaturesOf(index int) (f DeviceFeatures, err error) {
 			bits = binary.NativeEndian.Uint64(value)
 		case kind == netdevSegments && len(value) >= 4:
 			f.ZeroCopySegments = int(binary.NativeEndian.Uint32(value))
+		case kind == netdevTold && len(value) >= 8:
+			told = binary.NativeEndian.Uint64(value)
 		}
 	})
 	if err != nil {
@@ -57,6 +61,7 @@ func FeaturesOf(index int) (f DeviceFeatures, err error) {
 	}
 	f.Basic, f.Redirect, f.Transmit = bits&featureBasic != 0, bits&featureRedirect != 0, bits&featureTransmit != 0
 	f.ZeroCopy, f.Segments = bits&featureZeroCopy != 0, bits&featureSegments != 0
+	f.Checksums = told&toldChecksum != 0
 	return f, nil
 }
 

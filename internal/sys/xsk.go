@@ -1,6 +1,9 @@
 package sys
 
-import "unsafe"
+import (
+	"encoding/binary"
+	"unsafe"
+)
 
 // XSKDesc names the bytes of one chunk, as the kernel lays it out (struct xdp_desc).
 type XSKDesc struct {
@@ -11,6 +14,21 @@ type XSKDesc struct {
 
 // XSKContinued in XSKDesc.Options: the packet goes on in the next descriptor (XDP_PKT_CONTD, since Linux 6.6).
 const XSKContinued = 1
+
+// XSKTold in XSKDesc.Options: before the packet lies what the kernel is told of it (XDP_TX_METADATA, since Linux 6.8).
+const XSKTold = 2
+
+// XSKTellSize is the bytes before every packet in memory that was registered with room for that (struct xsk_tx_metadata).
+const XSKTellSize = 24
+
+// TellChecksum writes what is told of a packet whose checksum the kernel or the device fills in: over all from start on, into two bytes
+// at offset from there (XDP_TXMD_FLAGS_CHECKSUM).
+func TellChecksum(room *[XSKTellSize]byte, start, offset uint16) {
+	const flagChecksum = 1 << 1
+	binary.NativeEndian.PutUint64(room[:], flagChecksum)
+	binary.NativeEndian.PutUint16(room[8:], start)
+	binary.NativeEndian.PutUint16(room[10:], offset)
+}
 
 // XSKWakeup in a ring's flags word: the kernel sleeps and wants a system call (XDP_RING_NEED_WAKEUP).
 const XSKWakeup = 1

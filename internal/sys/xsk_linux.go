@@ -29,9 +29,14 @@ func OpenXSK() (*XSK, error) {
 }
 
 // Register gives the kernel m, cut into chunks of that many bytes; it stays mapped until the socket and all that share with it are
-// closed. ENOBUFS says that RLIMIT_MEMLOCK is too low, maybe only until the kernel has let go of the memory of closed sockets.
-func (x *XSK) Register(m *Mapping, chunk int) error {
+// closed. With tell every packet to send has XSKTellSize bytes of room before it, whether something is told there or not; a kernel that
+// knows nothing of it answers EINVAL. ENOBUFS says that RLIMIT_MEMLOCK is too low, maybe only until the kernel has let go of the memory
+// of closed sockets.
+func (x *XSK) Register(m *Mapping, chunk int, tell bool) error {
 	reg := unix.XDPUmemReg{Addr: uint64(m.addr), Len: uint64(m.length), Size: uint32(chunk)}
+	if tell {
+		reg.Flags, reg.Tx_metadata_len = unix.XDP_UMEM_TX_METADATA_LEN, XSKTellSize
+	}
 	if err := x.set(unix.XDP_UMEM_REG, unsafe.Pointer(&reg), unsafe.Sizeof(reg)); err != nil {
 		return fmt.Errorf("register %d bytes in chunks of %d: %w", m.length, chunk, err)
 	}

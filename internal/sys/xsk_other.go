@@ -14,7 +14,7 @@ type XSK struct{}
 func OpenXSK() (*XSK, error) { return nil, errors.ErrUnsupported }
 
 // Register answers errors.ErrUnsupported.
-func (*XSK) Register(*Mapping, int) error { return errors.ErrUnsupported }
+func (*XSK) Register(*Mapping, int, bool) error { return errors.ErrUnsupported }
 
 // MakeRings answers errors.ErrUnsupported.
 func (*XSK) MakeRings(XSKSizes) error { return errors.ErrUnsupported }

@@ -36,6 +36,10 @@ type Flow struct {
 
 	// Checksum has IPv4 packets carry the UDP checksum, which reads all of the payload. IPv6 ones always do.
 	Checksum bool
+
+	// Offload leaves the UDP checksum, where packets carry one, to the device: Put writes the sum of the pseudo-header in its place, and
+	// does not read the payload. See Template.Offloads.
+	Offload bool
 }
 
 func (f *Flow) check() error {
@@ -80,8 +84,9 @@ type Template struct {
 	ports     uint16              // mask: how many source ports, less one
 	port      uint16              // the first
 	v6, check bool
+	offload   bool
 	ipSum     uint32 // of the IPv4 header as it stands
-	udpSum    uint32 // of the pseudo-header and the UDP header as they stand, without the source port
+	udpSum    uint32 // of the pseudo-header and the UDP header as they stand, without the source port; for offload the pseudo-header alone
 }
 
 // NewTemplate makes the template of a flow, or says all that is wrong with it.
@@ -115,7 +120,10 @@ func NewTemplate(f Flow) (Template, error) {
 	b = binary.BigEndian.AppendUint16(b, f.Source.Port())
 	b = binary.BigEndian.AppendUint16(b, f.Destination.Port())
 	t.size = len(b) + 4 // length and checksum
-	t.udpSum += protocolUDP + uint32(f.Destination.Port())
+	t.udpSum += protocolUDP
+	if t.offload = f.Offload && t.check; !t.offload {
+		t.udpSum += uint32(f.Destination.Port())
+	}
 	return t, nil
 }
 
@@ -140,6 +148,14 @@ func (t *Template) appendIPv6(b []byte, f *Flow) []byte {
 	t.udpSum = uint32(sum(from[:])) + uint32(sum(to[:]))
 	t.most = len(b) + UDPSize + MaxPayload6
 	return b
+}
+
+// Offloads is where in a frame the UDP header begins whose checksum is left to the device; 0: there is nothing left to do.
+func (t *Template) Offloads() int {
+	if !t.offload {
+		return 0
+	}
+	return t.size - UDPSize
 }
 
 // Size is how many bytes stand before the payload.
@@ -168,7 +184,9 @@ func (t *Template) Put(frame []byte, lane uint32) bool {
 	binary.BigEndian.PutUint16(udp[udpSource:], port)
 	binary.BigEndian.PutUint16(udp[udpLength:], uint16(length))
 	var check uint16
-	if t.check {
+	if t.offload {
+		check = fold(t.udpSum + uint32(length))
+	} else if t.check {
 		// The length counts twice: in the pseudo-header and in the header.
 		check = ^fold(t.udpSum + uint32(port) + 2*uint32(length) + uint32(sum(udp[UDPSize:])))
 		if check == 0 {

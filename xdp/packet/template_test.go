@@ -240,3 +240,38 @@ func TestFlowsThatCannotBeAreRefusedWithAllFaults(t *testing.T) {
 		}
 	}
 }
+
+// What is left to the device is the checksum alone, and from what is written in its place the device comes to the right one.
+func TestAnOffloadedChecksumIsFinishedByAPlainSum(t *testing.T) {
+	for _, f := range []Flow{flow4(), flow6()} {
+		f.Ports, f.Checksum = 4, true
+		for n := range 50 {
+			payload := strings.Repeat("x", n) + "\xff"
+			want := build(t, f, payload, uint32(n))
+			f.Offload = true
+			got := build(t, f, payload, uint32(n))
+			tm := mustTemplate(t, f)
+			at := tm.Offloads()
+			if at != tm.Size()-UDPSize {
+				t.Fatalf("%d", at)
+			}
+			check := ^plainSum(got[at:])
+			got[at+udpChecksum], got[at+udpChecksum+1] = byte(check>>8), byte(check)
+			if !bytes.Equal(got, want) {
+				t.Errorf("\n%x, not\n%x", got, want)
+			}
+			f.Offload = false
+			if plain := mustTemplate(t, f); plain.Offloads() != 0 {
+				t.Error("something is left to the device unasked")
+			}
+		}
+	}
+	none := flow4()
+	none.Offload = true
+	if tm := mustTemplate(t, none); tm.Offloads() != 0 {
+		t.Error("a checksum that there is not is left to the device")
+	}
+	if got := build(t, none, "abc", 0); got[40] != 0 || got[41] != 0 {
+		t.Errorf("%x", got)
+	}
+}
