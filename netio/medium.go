@@ -13,7 +13,8 @@ type Medium interface {
 	// Spare is how many datagrams Place has room for.
 	Spare() int
 
-	// Place lends n bytes for a datagram to an address, 1 to Room. It leaves with the next Flush. nil: there is no room now.
+	// Place lends n bytes for a datagram to an address, 1 to Room. It leaves with the next Flush. nil: there is no room now. What is larger
+	// than Room, or than the path takes, is Refused with an error that is sys.ErrTooBig.
 	Place(to netip.AddrPort, n int) []byte
 
 	// Flush sends what was placed, as far as that is possible now, and returns how many datagrams wait for the next Flush. An error is
@@ -30,7 +31,7 @@ type Medium interface {
 	// Datagram lends datagram i of the last Receive, which may be written to, and says who sent it.
 	Datagram(i int) (data []byte, from netip.AddrPort)
 
-	// Room is the most bytes of a datagram.
+	// Room is the most bytes of a datagram. It changes with the link.
 	Room() int
 
 	// Local is the own address.

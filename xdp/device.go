@@ -33,6 +33,7 @@ type Device struct {
 	untold  error // why the kernel can be told nothing of packets to send
 	program *program
 	sockets []*Socket
+	queues  *sys.Queues // the interface's; nil where Options say which
 
 	mu     sync.Mutex
 	closed bool
@@ -84,11 +85,16 @@ func (d *Device) open() (err error) {
 }
 
 // plan decides what follows from the interface: queues and chunks.
-func (d *Device) plan() error {
+func (d *Device) plan() (err error) {
 	o := &d.options
 	if o.Queues == nil {
 		for q := range d.facts.Queues {
 			o.Queues = append(o.Queues, q)
+		}
+		if len(o.Ports) > 0 {
+			if d.queues, err = sys.OpenQueues(o.Interface); err != nil {
+				return err
+			}
 		}
 	}
 	if o.ChunkSize == 0 {
@@ -354,7 +360,7 @@ func (d *Device) Sockets() []*Socket { return slices.Clone(d.sockets) }
 // Mode says what is in force, and why nothing better.
 func (d *Device) Mode() Mode { return d.mode }
 
-// Check asks the kernel whether all is as Open left it: nil, ErrDown, ErrGone, ErrDetached, or ErrClosed. It is a few system calls, for a
+// Check asks the kernel whether all is as Open left it: nil, ErrDown, ErrGone, ErrDetached, ErrQueues, or ErrClosed. It is a few system calls, for a
 // loop that has heard nothing for a while.
 func (d *Device) Check() error {
 	d.mu.Lock()
@@ -374,7 +380,22 @@ func (d *Device) Check() error {
 	if err == nil && !on {
 		err = ErrDetached
 	}
+	if err == nil {
+		err = d.recount()
+	}
 	return err
+}
+
+// recount looks whether our datagrams can come on queues that have no socket. Options that name queues mean these, and the kernel takes
+// no queue away that has a socket.
+func (d *Device) recount() error {
+	if d.queues == nil {
+		return nil
+	}
+	if n := d.queues.Count(); n != 0 && n != len(d.sockets) {
+		return fmt.Errorf("%w: %d, and had %d", ErrQueues, n, len(d.sockets))
+	}
+	return nil
 }
 
 // Interface is the interface as Open found it: its Ethernet address and MTU.
@@ -401,6 +422,9 @@ func (d *Device) Close() error {
 		faults = append(faults, d.program.close())
 	}
 	faults = append(faults, d.closeSockets())
+	if d.queues != nil {
+		faults = append(faults, d.queues.Close())
+	}
 	if d.memory != nil {
 		faults = append(faults, d.memory.Unmap())
 	}

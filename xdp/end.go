@@ -72,6 +72,8 @@ type way struct {
 	template packet.Template
 	sum      uint16 // of each of its chunks
 	err      error  // why there is none
+	most     int    // bytes of a datagram that it takes
+	large    error  // what is wrong with larger ones
 }
 
 // End opens an end. The kernel's socket of that address and port is taken, too, so that nobody else has it.
@@ -143,13 +145,17 @@ func (e *End) Spare() int { return e.hub.spare() }
 // Place lends n bytes for a datagram to an address. Where there is no way to it, they lead nowhere, and Refused tells.
 func (e *End) Place(to netip.AddrPort, n int) []byte {
 	h := e.hub
-	if n < 1 || n > e.Room() || e.closed {
+	if n < 1 || n > len(e.scratch) || e.closed {
 		return nil
 	}
 	w := e.wayTo(to)
-	if w.err != nil {
+	why := w.err
+	if why == nil && n > w.most { // the path has become smaller since Room was asked
+		why = w.large
+	}
+	if why != nil {
 		e.refused++
-		e.why = w.err
+		e.why = why
 		return e.scratch[:n]
 	}
 	if h.spare() <= 0 {
@@ -206,6 +212,8 @@ func (e *End) renew(w *way, to netip.AddrPort) {
 	w.template, w.err = packet.NewTemplate(packet.Flow{NextHop: at.NextHop, SourceMAC: at.SourceMAC, Source: e.local, Destination: to,
 		TTL: e.hub.options.TTL, DSCP: e.hub.options.DSCP, Checksum: e.hub.options.Checksum, Offload: e.hub.device.mode.Checksums})
 	w.sum = uint16(w.template.Offloads())
+	w.most = e.fits(at.MTU)
+	w.large = fmt.Errorf("to %s: %w: it takes %d bytes", to, sys.ErrTooBig, w.most)
 }
 
 // Flush sends what all ends of the hub placed.
@@ -258,10 +266,14 @@ func (e *End) Datagram(i int) (data []byte, from netip.AddrPort) {
 	return e.lent[i].data, e.lent[i].from
 }
 
-// Room is what a packet of the interface's MTU, in one chunk, has for a datagram.
-func (e *End) Room() int {
-	frame := min(e.hub.device.iface.MTU+packet.EthernetSize, e.hub.device.options.ChunkSize-int(e.hub.sockets[0].tell))
-	return frame - e.size
+// Room is what a packet of the interface's MTU, as it is now, in one chunk, has for a datagram. The path to a peer may have less: then
+// larger ones are Refused.
+func (e *End) Room() int { return e.fits(e.hub.resolver.MTU()) }
+
+// fits is the most bytes of a datagram in one chunk and a packet of that size.
+func (e *End) fits(mtu int) int {
+	chunk := e.hub.device.options.ChunkSize - int(e.hub.sockets[0].tell)
+	return min(mtu+packet.EthernetSize, chunk) - e.size
 }
 
 // Local is the own address.

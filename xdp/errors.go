@@ -36,6 +36,10 @@ var (
 	// ErrDetached: somebody has detached our program, so that our datagrams are the kernel's. Close the device and open it anew.
 	ErrDetached = errors.New("xdp: program is detached")
 
+	// ErrQueues: the interface uses other queues than when the device was opened, and what comes on those without a socket is the kernel's.
+	// Close the device and open it anew.
+	ErrQueues = errors.New("xdp: interface has other queues")
+
 	// ErrPacket is returned by Commit for chunks that are no packets: empty, shorter than an Ethernet header, longer than a chunk,
 	// ending in the middle, or in more chunks than the mode allows. Nothing of the batch is sent.
 	ErrPacket = errors.New("xdp: not a packet")

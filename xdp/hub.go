@@ -14,6 +14,7 @@ const (
 	hubSpill   = 1 << 17                // bytes of packets of several chunks in one turn
 	wayEvery   = 5 * time.Millisecond   // between two looks at what the kernel says of neighbours and routes
 	checkEvery = 100 * time.Millisecond // of silence, before a look at whether program and interface are there
+	countEvery = time.Second            // between two looks at how many queues the interface has
 	wayTurns   = 64                     // turns between two looks at the clock
 	wayFirst   = 500 * time.Millisecond // that opening an end waits for the ways to its peers
 )
@@ -40,6 +41,7 @@ type Hub struct {
 	turns   int
 	wayAt   time.Time
 
+	countedAt time.Time // the interface's queues
 	checkedAt time.Time // that program and interface were there
 	heard     uint64    // received by then
 
@@ -80,12 +82,15 @@ func OpenHub(o HubOptions) (*Hub, error) {
 	h := &Hub{options: o, device: d, sockets: d.Sockets(), in: make([]Chunk, hubChunks), out: make([]Chunk, hubChunks),
 		ways: make([]*way, hubChunks), spill: make([]byte, hubSpill)}
 	h.held = make([]int, len(h.sockets))
-	h.parser = packet.Parser{MaxFrame: d.iface.MTU + packet.EthernetSize + packet.VLANSize}
+	h.parser = packet.Parser{MaxFrame: frameOf(d.iface.MTU)}
 	if h.resolver, err = packet.OpenResolver(o.Device.Interface); err != nil {
 		return nil, errors.Join(fmt.Errorf("xdp: %s: %w", o.Device.Interface, err), d.Close())
 	}
 	return h, nil
 }
+
+// frameOf is the longest frame of an MTU.
+func frameOf(mtu int) int { return mtu + packet.EthernetSize + packet.VLANSize }
 
 // Mode says which way packets take, and why not a better one.
 func (h *Hub) Mode() Mode { return h.device.Mode() }
@@ -226,9 +231,16 @@ func (h *Hub) keepWays() error {
 			return fmt.Errorf("xdp: %s: %w", h.options.Device.Interface, err)
 		}
 	}
+	if now.Sub(h.countedAt) >= countEvery { // others may be busy while a new one's datagrams are lost
+		h.countedAt = now
+		if err := h.device.recount(); err != nil {
+			return fmt.Errorf("xdp: %s: %w", h.options.Device.Interface, err)
+		}
+	}
 	if _, err := h.resolver.Do(now); err != nil {
 		return fmt.Errorf("xdp: %s: %w", h.options.Device.Interface, err)
 	}
+	h.parser.MaxFrame = max(h.parser.MaxFrame, frameOf(h.resolver.MTU()))
 	return nil
 }
 

@@ -136,10 +136,11 @@ func (l *Lab) MTU(host string, n int) error {
 	})
 }
 
-// Queues changes how many of its queues the host's device uses, from 1 to Options.Queues.
-func (l *Lab) Queues(host string, n int) error {
+// Queues changes how many of its queues the host's device uses, from 1 to Options.Queues. A device with a native XDP program needs as
+// many to receive as the other end of its cable has to send.
+func (l *Lab) Queues(host string, receive, send int) error {
 	return l.change(host, func() error {
-		return l.In(host, func() error { return sys.SetQueues(Device, n) })
+		return l.In(host, func() error { return sys.SetQueues(Device, receive, send) })
 	})
 }
 

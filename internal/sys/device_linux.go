@@ -25,15 +25,15 @@ func DeviceOf(ifname string) (d Device, err error) {
 	if err != nil {
 		return d, err
 	}
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	q, err := OpenQueues(ifname)
 	if err != nil {
-		return d, fmt.Errorf("interface %q: %w", ifname, err)
+		return d, err
 	}
-	d.Queues = queues(fd, ifname)
-	if info, err := unix.IoctlGetEthtoolDrvinfo(fd, ifname); err == nil {
+	d.Queues = max(q.Count(), 1) // some have one and no answer
+	if info, err := unix.IoctlGetEthtoolDrvinfo(q.fd, ifname); err == nil {
 		d.Driver = unix.ByteSliceToString(info.Driver[:])
 	}
-	if err := errors.Join(d.attached(int(index)), unix.Close(fd)); err != nil {
+	if err := errors.Join(d.attached(int(index)), q.Close()); err != nil {
 		return d, fmt.Errorf("interface %q: %w", ifname, err)
 	}
 	return d, nil

@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"errors"
 	"net/netip"
 
 	"github.com/alphapulse/transport/internal/sys"
@@ -36,6 +37,9 @@ func (s *Sender) flushMedium(w *wire) (done bool, err error) {
 	}
 	if n, why := w.medium.Refused(); why != nil {
 		w.calm = s.clock.now + s.options.Liveness
+		if errors.Is(why, sys.ErrTooBig) {
+			s.shrink(w)
+		}
 		s.told(w, why)
 		s.drop(Unsendable, uint64(n))
 	} else if w.trouble && s.clock.now >= w.calm {

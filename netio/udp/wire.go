@@ -238,15 +238,19 @@ func (s *Sender) flush(w *wire) (done bool, err error) {
 // shrink makes datagrams as small as the path now takes, as far as the kernel knows; else half as large. The messages of one batch are of
 // one size and are refused one after the other: that says it once.
 func (s *Sender) shrink(w *wire) {
-	if w.room < w.built || w.medium != nil {
+	if w.room < w.built {
 		return
 	}
-	least := room(MinMTU, s.options.Lines[w.path].To.Addr())
-	if mtu, err := w.socket.MTU(); err == nil && room(mtu, s.options.Lines[w.path].To.Addr()) < w.room {
-		w.room = max(room(mtu, s.options.Lines[w.path].To.Addr()), least)
-		return
+	to := s.options.Lines[w.path].To.Addr()
+	least, takes := room(MinMTU, to), w.room/2
+	if w.medium != nil {
+		if now := w.medium.Room(); now < w.room {
+			takes = now
+		}
+	} else if mtu, err := w.socket.MTU(); err == nil && room(mtu, to) < w.room {
+		takes = room(mtu, to)
 	}
-	w.room = max(w.room/2, least)
+	w.room = max(takes, least)
 }
 
 // refused counts a datagram that the far host, or one on the way, sent word of: a closed port. Each datagram may bring such a word, and

@@ -117,6 +117,9 @@ func (r *Resolver) Resolve(to netip.Addr, patience time.Duration) (Way, error) {
 	}
 }
 
+// MTU is the interface's, as of the last Do.
+func (r *Resolver) MTU() int { return int(r.link.mtu) }
+
 // Follow looks up the way to a destination and keeps it as it changes, until Forget. The same destination is the same Target. A zone is
 // ignored: the interface is the Resolver's.
 func (r *Resolver) Follow(to netip.Addr, now time.Time) (*Target, error) {
