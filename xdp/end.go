@@ -216,6 +216,18 @@ func (e *End) renew(w *way, to netip.AddrPort) {
 	w.large = fmt.Errorf("to %s: %w: it takes %d bytes", to, sys.ErrTooBig, w.most)
 }
 
+// Reach is why nothing gets to an address now; nil: something does, or it is being found out.
+func (e *End) Reach(to netip.Addr) error {
+	t, err := e.hub.resolver.Follow(to, time.Now())
+	if err != nil {
+		return err
+	}
+	if _, err = t.Way(); errors.Is(err, packet.ErrPending) {
+		return nil
+	}
+	return err
+}
+
 // Flush sends what all ends of the hub placed.
 func (e *End) Flush() (waiting int, err error) {
 	waiting, err = e.hub.flush()

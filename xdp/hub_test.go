@@ -152,6 +152,11 @@ func TestEndSaysWhatHasNoWay(t *testing.T) {
 	if n, why := e.Refused(); n != 0 || why != nil {
 		t.Error("told twice", n, why)
 	}
+	for to, want := range map[netip.Addr]error{silent.Addr(): packet.ErrSilent, b.lab.Addr("a"): packet.ErrLocal, b.lab.Addr("b").Next(): nil} {
+		if err := e.Reach(to); !errors.Is(err, want) {
+			t.Errorf("%s: %v, not %v", to, err, want)
+		}
+	}
 	if h.Stats().Sent != 0 {
 		t.Errorf("%+v", h.Stats())
 	}

@@ -63,7 +63,13 @@ func start(t *testing.T, args ...string) *pulse {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pulse{T: t, cmd: exec.Command(exe, args...), ended: make(chan error, 1)}
+	return startAs(t, exec.Command(exe, args...))
+}
+
+// startAs is start by way of another program, which ends as the program does.
+func startAs(t *testing.T, cmd *exec.Cmd) *pulse {
+	t.Helper()
+	p := &pulse{T: t, cmd: cmd, ended: make(chan error, 1)}
 	// Under the race detector a process would sleep a second before it ends.
 	p.cmd.Env = append(os.Environ(), asProgram+"=1", "GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=0")
 	p.cmd.Dir = t.TempDir()

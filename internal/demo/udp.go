@@ -3,6 +3,7 @@ package demo
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/alphapulse/transport/netio/udp"
 	"github.com/alphapulse/transport/seal"
 	"github.com/alphapulse/transport/xdp"
+	"github.com/alphapulse/transport/xdp/packet"
 )
 
 // Far is the other end of the trades' way when feed and strategy share no directory: the feed sends there, or the strategy listens
@@ -23,18 +25,53 @@ type Far struct {
 	Notice func(format string, args ...any) // a line for people; nil: nobody
 }
 
-// medium is what carries the datagrams of one end in place of a socket, or nil.
+// medium is what carries the datagrams of one end in place of a socket, or nil. Either is said in one line.
 func (f Far) medium(e xdp.EndOptions) netio.Medium {
 	if f.XDP == nil {
 		return nil
 	}
-	one, err := xdp.Single(xdp.HubOptions{Device: *f.XDP}, e)
+	one, err := f.past(e)
 	if err != nil {
-		f.notice("with a socket, not by AF_XDP: %s", err)
+		f.notice("with a socket, not by AF_XDP: %s", strings.ReplaceAll(err.Error(), "\n", "; "))
 		return nil
 	}
 	f.notice("AF_XDP on %s: %s", f.XDP.Interface, strings.ReplaceAll(one.Mode().Explain(), "\n", "; "))
 	return one
+}
+
+var errLoopback = errors.New("what goes past the kernel on loopback does not get to its sockets")
+
+// past opens an end of AF_XDP that reaches its peers, or will when they are there.
+func (f Far) past(e xdp.EndOptions) (*xdp.End, error) {
+	i, err := net.InterfaceByName(f.XDP.Interface)
+	if err != nil {
+		return nil, err
+	}
+	if i.Flags&net.FlagLoopback != 0 {
+		return nil, errLoopback
+	}
+	one, err := xdp.Single(xdp.HubOptions{Device: *f.XDP}, e)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range e.Peers {
+		if err := one.Reach(p); errors.Is(err, packet.ErrLocal) || errors.Is(err, packet.ErrUnreachable) {
+			return nil, errors.Join(fmt.Errorf("%s by way of %s: %w", p, i.Name, err), one.Close())
+		}
+	}
+	return one, nil
+}
+
+// troubles is where a sender over a medium tells of its way; those of sockets are not told.
+func (f Far) troubles(m netio.Medium) func(udp.Event) {
+	if m == nil {
+		return nil
+	}
+	return func(e udp.Event) {
+		if e.Kind == udp.Trouble {
+			f.notice("%s", e.Err)
+		}
+	}
 }
 
 func (f Far) notice(format string, args ...any) {
@@ -55,7 +92,7 @@ type sending struct {
 func (s *stage) sends(to Far) (*sending, error) {
 	line := udp.Dial{To: to.Addr, Medium: to.medium(xdp.EndOptions{Peers: []netip.Addr{to.Addr.Addr()}})}
 	sender, err := udp.NewSender(udp.SenderOptions{Channel: TradesChannel, Lines: []udp.Dial{line}, Reliability: udp.Repaired,
-		Secret: to.Secret})
+		Secret: to.Secret, Events: to.troubles(line.Medium)})
 	if err != nil {
 		return nil, err
 	}
