@@ -31,6 +31,7 @@ const fragsFlag = 1 << 5
 // link whose last descriptor is closed.
 type program struct {
 	sockets *ebpf.Map // queue → socket
+	passed  *ebpf.Map // counters of each CPU, by what is passed on
 	lost    *ebpf.Map // one counter; nil without loss
 	loaded  *ebpf.Program
 	link    link.Link
@@ -43,6 +44,10 @@ func loadProgram(ports []uint16, queues int, frags bool, loss float64) (p *progr
 	if err != nil {
 		return nil, err
 	}
+	p.passed, err = ebpf.NewMap(&ebpf.MapSpec{Name: "pulse_passed", Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 8, MaxEntries: passKinds})
+	if err != nil {
+		return nil, errors.Join(err, p.close())
+	}
 	lostFD := -1
 	if loss > 0 {
 		p.lost, err = ebpf.NewMap(&ebpf.MapSpec{Name: "pulse_lost", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1})
@@ -51,7 +56,7 @@ func loadProgram(ports []uint16, queues int, frags bool, loss float64) (p *progr
 		}
 		lostFD = p.lost.FD()
 	}
-	spec := &ebpf.ProgramSpec{Name: "pulse_steer", Type: ebpf.XDP, License: "MIT", Instructions: steer(ports, p.sockets.FD(), lostFD, loss)}
+	spec := &ebpf.ProgramSpec{Name: "pulse_steer", Type: ebpf.XDP, License: "MIT", Instructions: steer(ports, p.sockets.FD(), p.passed.FD(), lostFD, loss)}
 	if frags {
 		spec.Flags = fragsFlag
 	}
@@ -62,19 +67,22 @@ func loadProgram(ports []uint16, queues int, frags bool, loss float64) (p *progr
 }
 
 // steer redirects UDP datagrams to ports into the map's sockets, by queue, and passes everything else: other protocols, fragments,
-// IPv4 with options, IPv6 with extension headers, more than one VLAN tag, and what comes on a queue without a socket.
-func steer(ports []uint16, sockets, lost int, loss float64) asm.Instructions {
+// IPv4 with options, IPv6 with extension headers, more than one VLAN tag, and what comes on a queue without a socket. What is passed on is
+// counted, by kind.
+func steer(ports []uint16, sockets, passed, lost int, loss float64) asm.Instructions {
 	const (
-		eth    = 14
-		vlan   = 4
-		ipv4   = 20
-		ipv6   = 40
-		udp    = 8
-		ipUDP  = 17
-		simple = 0x45 // IPv4 without options
+		eth        = 14
+		vlan       = 4
+		ipv4       = 20
+		ipv6       = 40
+		udp        = 8
+		ipUDP      = 17
+		ipFragment = 44   // IPv6's header of fragments
+		simple     = 0x45 // IPv4 without options
 	)
 	p := asm.Instructions{
 		asm.Mov.Reg(asm.R6, asm.R1),
+		asm.Mov.Imm(asm.R8, passForeign), // what it is if it is passed on
 		asm.LoadMem(asm.R2, asm.R6, ctxData, asm.Word),
 		asm.LoadMem(asm.R3, asm.R6, ctxEnd, asm.Word),
 	}
@@ -101,7 +109,7 @@ func steer(ports []uint16, sockets, lost int, loss float64) asm.Instructions {
 		asm.JNE.Imm(asm.R5, simple, "pass"),
 		asm.LoadMem(asm.R5, asm.R2, eth+6, asm.Half),
 		asm.And.Imm(asm.R5, wire(0x3fff)), // more fragments, offset
-		asm.JNE.Imm(asm.R5, 0, "pass"),
+		asm.JNE.Imm(asm.R5, 0, "fragment"),
 		asm.LoadMem(asm.R5, asm.R2, eth+9, asm.Byte),
 		asm.JNE.Imm(asm.R5, ipUDP, "pass"),
 		asm.LoadMem(asm.R7, asm.R2, eth+ipv4+2, asm.Half),
@@ -110,6 +118,7 @@ func steer(ports []uint16, sockets, lost int, loss float64) asm.Instructions {
 	p = append(p, asm.Mov.Reg(asm.R4, asm.R2).WithSymbol("ipv6"), asm.Add.Imm(asm.R4, eth+ipv6+udp), asm.JGT.Reg(asm.R4, asm.R3, "pass"))
 	p = append(p,
 		asm.LoadMem(asm.R5, asm.R2, eth+6, asm.Byte),
+		asm.JEq.Imm(asm.R5, ipFragment, "fragment"),
 		asm.JNE.Imm(asm.R5, ipUDP, "pass"),
 		asm.LoadMem(asm.R7, asm.R2, eth+ipv6+2, asm.Half),
 	)
@@ -120,7 +129,8 @@ func steer(ports []uint16, sockets, lost int, loss float64) asm.Instructions {
 		}
 		p = append(p, jump)
 	}
-	p = append(p, asm.Mov.Imm(asm.R0, verdictPass).WithSymbol("pass"), asm.Return())
+	p = append(p, asm.Ja.Label("pass"), asm.Mov.Imm(asm.R8, passFragment).WithSymbol("fragment"))
+	p = append(p, count("pass", passed)...)
 	p = append(p, asm.Mov.Reg(asm.R1, asm.R6).WithSymbol("ours"))
 	if loss > 0 {
 		p = append(p, lose(lost, loss)...)
@@ -130,8 +140,35 @@ func steer(ports []uint16, sockets, lost int, loss float64) asm.Instructions {
 		asm.LoadMapPtr(asm.R1, sockets),
 		asm.Mov.Imm(asm.R3, verdictPass), // where the map has no socket
 		asm.FnRedirectMap.Call(),
+		asm.Mov.Imm(asm.R8, passUnserved),
+		asm.JEq.Imm(asm.R0, verdictPass, "pass"),
 		asm.Return(),
 	)
+}
+
+// What is passed on to the kernel.
+const (
+	passForeign = iota
+	passFragment
+	passUnserved
+	passKinds
+)
+
+// count passes a packet on and counts it by its kind, which is in R8.
+func count(symbol string, counters int) asm.Instructions {
+	return asm.Instructions{
+		asm.StoreMem(asm.RFP, -4, asm.R8, asm.Word).WithSymbol(symbol),
+		asm.Mov.Reg(asm.R2, asm.RFP),
+		asm.Add.Imm(asm.R2, -4),
+		asm.LoadMapPtr(asm.R1, counters),
+		asm.FnMapLookupElem.Call(),
+		asm.JEq.Imm(asm.R0, 0, "uncounted"),
+		asm.LoadMem(asm.R1, asm.R0, 0, asm.DWord),
+		asm.Add.Imm(asm.R1, 1),
+		asm.StoreMem(asm.R0, 0, asm.R1, asm.DWord), // this CPU's own
+		asm.Mov.Imm(asm.R0, verdictPass).WithSymbol("uncounted"),
+		asm.Return(),
+	}
 }
 
 // lose drops a share of what comes by, each drawn by itself, and counts it.
@@ -187,6 +224,20 @@ func (p *program) attached() (bool, error) {
 // steerTo has the program redirect to a socket what comes on its queue.
 func (p *program) steerTo(queue, fd int) error { return p.sockets.Put(uint32(queue), uint32(fd)) }
 
+// passedOn sums what all CPUs counted.
+func (p *program) passedOn() (sums [passKinds]uint64, err error) {
+	for kind := range sums {
+		var each []uint64
+		if err := p.passed.Lookup(uint32(kind), &each); err != nil {
+			return sums, err
+		}
+		for _, n := range each {
+			sums[kind] += n
+		}
+	}
+	return sums, nil
+}
+
 // injected is how many datagrams were lost on purpose.
 func (p *program) injected() (n uint64, err error) {
 	if p.lost != nil {
@@ -204,8 +255,10 @@ func (p *program) close() error {
 	if p.loaded != nil {
 		faults = append(faults, p.loaded.Close())
 	}
-	if p.lost != nil {
-		faults = append(faults, p.lost.Close())
+	for _, m := range []*ebpf.Map{p.passed, p.lost} {
+		if m != nil {
+			faults = append(faults, m.Close())
+		}
 	}
 	return errors.Join(append(faults, p.sockets.Close())...)
 }

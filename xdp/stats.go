@@ -23,6 +23,22 @@ type Stats struct {
 	SendEmpty   uint64 // times the kernel looked for something to send, and there was nothing
 }
 
+// Passed is what the program let the kernel have.
+type Passed struct {
+	Foreign   uint64 // frames that are nothing to our ports: other protocols, other ports, headers that are not looked behind, runts
+	Fragments uint64 // of IPv4 and IPv6, whosever: only the kernel puts them together
+	Unserved  uint64 // datagrams to our ports on a queue that has no socket
+}
+
+// Passed reads what the program counted. A device that only sends has none. It is a few system calls, from any goroutine until Close.
+func (d *Device) Passed() (Passed, error) {
+	if d.program == nil {
+		return Passed{}, nil
+	}
+	n, err := d.program.passedOn()
+	return Passed{Foreign: n[passForeign], Fragments: n[passFragment], Unserved: n[passUnserved]}, err
+}
+
 // Stats reads the counters. It may be called from any goroutine until Close, and is a system call.
 func (s *Socket) Stats() (Stats, error) {
 	k, err := s.xsk.Statistics()

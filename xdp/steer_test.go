@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,7 +18,8 @@ func TestOnlyDatagramsToOurPortsAreTaken(t *testing.T) {
 		t.Run(attach.String(), func(t *testing.T) {
 			b := newBed(t, netlab.Options{})
 			d := b.open("b", Options{Ports: []uint16{port - 1, port, port + 1}, Attach: attach})
-			from := b.open("a", Options{}).Sockets()[0]
+			near := b.open("a", Options{})
+			from := near.Sockets()[0]
 			to := d.Sockets()[0]
 			four, six := b.datagram("a", "b", false, []byte("over four")), b.datagram("a", "b", true, []byte("over six"))
 			edit := func(p []byte, at int, values ...byte) []byte {
@@ -25,6 +27,7 @@ func TestOnlyDatagramsToOurPortsAreTaken(t *testing.T) {
 				copy(p[at:], values)
 				return p
 			}
+			foreign := uint64(0)
 			for _, c := range []struct {
 				name   string
 				packet []byte
@@ -48,6 +51,7 @@ func TestOnlyDatagramsToOurPortsAreTaken(t *testing.T) {
 				{"IPv6 with an extension", edit(six, 20, 0), false},
 				{"a first fragment", edit(four, 20, 0x20, 0), false},
 				{"a later fragment", edit(four, 20, 0, 1), false},
+				{"a fragment of IPv6", edit(six, 20, 44), false},
 				{"not to be fragmented", edit(four, 20, 0x40, 0), true},
 				{"ARP", edit(four, 12, 8, 6), false},
 				{"a length", edit(four, 12, 0, 40), false},
@@ -64,6 +68,9 @@ func TestOnlyDatagramsToOurPortsAreTaken(t *testing.T) {
 				if c.ours != bytes.Equal(got, c.packet) {
 					t.Errorf("%s: taken is %v", c.name, !c.ours)
 				}
+				if !c.ours && !strings.Contains(c.name, "fragment") {
+					foreign++
+				}
 				if !bytes.Equal(got, end) {
 					got = receive(t, to)
 				}
@@ -71,7 +78,29 @@ func TestOnlyDatagramsToOurPortsAreTaken(t *testing.T) {
 					t.Fatalf("%s: %x comes", c.name, got)
 				}
 			}
+			// The kernels talk to each other, too.
+			if p, err := d.Passed(); err != nil || p.Fragments != 3 || p.Foreign < foreign || p.Unserved != 0 {
+				t.Errorf("%+v, and not 3 fragments and %d foreign frames: %v", p, foreign, err)
+			}
+			if p, err := near.Passed(); err != nil || p != (Passed{}) {
+				t.Errorf("who only sends lets %+v pass: %v", p, err)
+			}
 		})
+	}
+}
+
+// What comes on a queue without a socket is the kernel's, and is counted.
+func TestDatagramsOfQueuesWithoutASocketAreCounted(t *testing.T) {
+	b := newBed(t, netlab.Options{Queues: 2})
+	d := b.open("b", Options{Ports: []uint16{port}, Queues: []int{1}, Attach: AttachGeneric}) // which brings everything on queue 0
+	from, kernel := b.listen("a", b.addr4("a")), b.listen("b", b.addr4("b"))
+	for i := range 20 {
+		one := fmt.Appendf(nil, "unserved %d", i)
+		say(t, from, one, b.addr4("b"))
+		hear(t, kernel, one)
+	}
+	if p, err := d.Passed(); err != nil || p.Unserved != 20 {
+		t.Errorf("%+v: %v", p, err)
 	}
 }
 
