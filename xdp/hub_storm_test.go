@@ -19,7 +19,7 @@ func TestAHubCountsWhateverComes(t *testing.T) {
 	for _, attach := range []Attach{AttachGeneric, AttachNative} {
 		t.Run(attach.String(), func(t *testing.T) {
 			b := newBed(t, netlab.Options{})
-			h, ends := b.summing("b", attach, true)
+			h, ends := b.summing("b", attach, false)
 			raw := b.open("a", Options{}).Sockets()[0]
 			seed := rand.Uint64()
 			rng := rand.New(rand.NewPCG(seed, 0))

@@ -15,7 +15,7 @@ func (d *Device) register(x *sys.XSK) error {
 	}
 	err := with(true)
 	if d.untold = nil; errors.Is(err, syscall.EINVAL) {
-		d.untold = fmt.Errorf("the kernel cannot be told: %w", err)
+		d.untold = fmt.Errorf("the kernel cannot be told of them (needs Linux 6.11): %w", err)
 		err = with(false)
 	}
 	return err

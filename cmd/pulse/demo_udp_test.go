@@ -26,6 +26,7 @@ type udpResult struct {
 		Naks      uint64
 		Lost      uint64
 		Dropped   map[string]uint64
+		XDP       map[string]string
 	}
 }
 

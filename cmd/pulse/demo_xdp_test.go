@@ -41,6 +41,13 @@ func TestDemoPastTheKernelAccountsForEveryMessage(t *testing.T) {
 				p := start(t, args...)
 				p.accounted()
 				for _, end := range []string{"feed", "strategy"} {
+					want := warning
+					if kind == "namespaces" {
+						want = "AF_XDP on " + netlab.Device + ": native, copy, 1 queue"
+					}
+					if said := p.udp().UDP.XDP[end]; !strings.HasPrefix(said, want) {
+						t.Errorf("the report says that %s goes %q", end, said)
+					}
 					past, without := strings.Count(p.words(), end+": AF_XDP on "), strings.Count(p.words(), end+": "+warning)
 					if kind == "loopback" && (past != 0 || without != 1) || kind == "namespaces" && (past != 1 || without != 0) {
 						t.Errorf("%s: %d and %d times in\n%s", end, past, without, p.words())

@@ -46,6 +46,14 @@ type run struct {
 	base     []page
 	last     []page // at the last look
 	lastAt   time.Time
+	ways     ways
+}
+
+// hear takes a line of a child.
+func (r *run) hear(format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	r.ways.hear(line)
+	r.Notice("%s", line)
 }
 
 var names = []string{FeedName, StrategyName, SinkName}
@@ -137,7 +145,7 @@ func (r *run) run(ctx context.Context) (*Report, error) {
 				return r.network.command(name, r.Program, args...)
 			}
 			return exec.Command(r.Program, args...)
-		}, r.Notice))
+		}, r.hear))
 	}
 	err := r.watch(ctx)
 	for _, c := range r.children { // the feed first: what it sent drains through the others
@@ -267,6 +275,7 @@ func (r *run) account() {
 	rep.sum()
 	if rep.UDP != nil {
 		rep.UDP.account(feed.net.since(&r.base[0].net), strategy.net.since(&r.base[1].net))
+		rep.UDP.XDP = r.ways.said()
 	}
 	rep.Processes = rep.Processes[:0]
 	for i, c := range r.children {

@@ -3,16 +3,12 @@ package demo
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
-	"strings"
 	"time"
 
-	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/netio/udp"
 	"github.com/alphapulse/transport/seal"
 	"github.com/alphapulse/transport/xdp"
-	"github.com/alphapulse/transport/xdp/packet"
 )
 
 // Far is the other end of the trades' way when feed and strategy share no directory: the feed sends there, or the strategy listens
@@ -23,55 +19,6 @@ type Far struct {
 	XDP    *xdp.Options // past the kernel's sockets, on this interface; where that cannot be, with a socket and a notice. nil: with a socket
 
 	Notice func(format string, args ...any) // a line for people; nil: nobody
-}
-
-// medium is what carries the datagrams of one end in place of a socket, or nil. Either is said in one line.
-func (f Far) medium(e xdp.EndOptions) netio.Medium {
-	if f.XDP == nil {
-		return nil
-	}
-	one, err := f.past(e)
-	if err != nil {
-		f.notice("with a socket, not by AF_XDP: %s", strings.ReplaceAll(err.Error(), "\n", "; "))
-		return nil
-	}
-	f.notice("AF_XDP on %s: %s", f.XDP.Interface, strings.ReplaceAll(one.Mode().Explain(), "\n", "; "))
-	return one
-}
-
-var errLoopback = errors.New("what goes past the kernel on loopback does not get to its sockets")
-
-// past opens an end of AF_XDP that reaches its peers, or will when they are there.
-func (f Far) past(e xdp.EndOptions) (*xdp.End, error) {
-	i, err := net.InterfaceByName(f.XDP.Interface)
-	if err != nil {
-		return nil, err
-	}
-	if i.Flags&net.FlagLoopback != 0 {
-		return nil, errLoopback
-	}
-	one, err := xdp.Single(xdp.HubOptions{Device: *f.XDP}, e)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range e.Peers {
-		if err := one.Reach(p); errors.Is(err, packet.ErrLocal) || errors.Is(err, packet.ErrUnreachable) {
-			return nil, errors.Join(fmt.Errorf("%s by way of %s: %w", p, i.Name, err), one.Close())
-		}
-	}
-	return one, nil
-}
-
-// troubles is where a sender over a medium tells of its way; those of sockets are not told.
-func (f Far) troubles(m netio.Medium) func(udp.Event) {
-	if m == nil {
-		return nil
-	}
-	return func(e udp.Event) {
-		if e.Kind == udp.Trouble {
-			f.notice("%s", e.Err)
-		}
-	}
 }
 
 func (f Far) notice(format string, args ...any) {
@@ -281,13 +228,14 @@ func (b *book) setNetwork(c *netCounts) {
 type UDP struct {
 	Network   string            `json:"network"` // "namespaces" or "loopback"
 	Sealed    bool              `json:"sealed"`
-	Loss      float64           `json:"loss_percent"` // asked for, each way
-	Datagrams uint64            `json:"datagrams"`    // sent by the feed
-	Arrived   uint64            `json:"arrived"`      // of them
-	Again     uint64            `json:"again"`        // frames sent again
-	Naks      uint64            `json:"naks"`         // ranges of frames that the strategy asked for
-	Lost      uint64            `json:"lost"`         // frames that could not be had
-	Dropped   map[string]uint64 `json:"dropped"`      // by reason, at both ends; what did not happen is not listed
+	Loss      float64           `json:"loss_percent"`  // asked for, each way
+	Datagrams uint64            `json:"datagrams"`     // sent by the feed
+	Arrived   uint64            `json:"arrived"`       // of them
+	Again     uint64            `json:"again"`         // frames sent again
+	Naks      uint64            `json:"naks"`          // ranges of frames that the strategy asked for
+	Lost      uint64            `json:"lost"`          // frames that could not be had
+	Dropped   map[string]uint64 `json:"dropped"`       // by reason, at both ends; what did not happen is not listed
+	XDP       map[string]string `json:"xdp,omitempty"` // with --xdp, by end: the interface and the mode in force, or why it has a socket
 }
 
 // account takes over what the two ends counted.
