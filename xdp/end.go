@@ -369,5 +369,8 @@ func addressOf(name string, six bool) (netip.Addr, error) {
 	return netip.Addr{}, errors.New("the interface has no address to send from")
 }
 
+// Hub is whose end it is: also of one that Single opened.
+func (e *End) Hub() *Hub { return e.hub }
+
 // Mode says which way the end's packets take, and why not a better one.
 func (e *End) Mode() Mode { return e.hub.Mode() }

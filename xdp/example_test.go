@@ -32,6 +32,9 @@ func Example() {
 	var counters xdp.Stats
 	counters, err = s.Stats()
 	fmt.Println(counters, err)
+	var passed xdp.Passed
+	passed, err = d.Passed()
+	fmt.Println(passed.Foreign, passed.Fragments, passed.Unserved, err)
 	// Output: mend the options first
 }
 

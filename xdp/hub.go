@@ -98,6 +98,22 @@ func (h *Hub) Mode() Mode { return h.device.Mode() }
 // Stats counts since the hub was opened. It belongs to the hub's goroutine.
 func (h *Hub) Stats() HubStats { return h.HubStats }
 
+// Queues reads what the kernel counts of each queue's socket, and Passed what the program let the kernel have. Both may be called from any
+// goroutine until Close.
+func (h *Hub) Queues() (all []Stats, err error) {
+	for _, s := range h.sockets {
+		one, err := s.Stats()
+		if err != nil {
+			return all, err
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+// Passed is what the device's program let the kernel have.
+func (h *Hub) Passed() (Passed, error) { return h.device.Passed() }
+
 // Wait sleeps until something arrives on the first queue, at most timeout, as Socket.Wait does.
 func (h *Hub) Wait(timeout time.Duration) error { return h.sockets[0].Wait(timeout, false) }
 

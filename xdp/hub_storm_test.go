@@ -76,9 +76,12 @@ func TestAHubCountsWhateverComes(t *testing.T) {
 			for _, n := range s.Refused {
 				refused += n
 			}
-			passed, err := h.device.Passed()
+			passed, err := ends[true].Hub().Passed()
 			if err != nil {
 				t.Fatal(err)
+			}
+			if all, err := h.Queues(); err != nil || len(all) != 1 || all[0] != k {
+				t.Errorf("%+v: %v", all, err)
 			}
 			if k.Received != s.Received+s.Nobody+s.Overrun+refused || k.Dropped+k.RingFull+k.Invalid != 0 {
 				t.Errorf("seed %d: the kernel gave %+v, the hub took %+v", seed, k, s)
