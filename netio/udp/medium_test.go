@@ -1,11 +1,14 @@
 package udp
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"testing"
 
+	"github.com/alphapulse/transport/internal/sys"
 	"github.com/alphapulse/transport/netio"
 )
 
@@ -20,6 +23,8 @@ type pipe struct {
 	closed bool
 	away   bool // nobody answers
 	gone   int
+	room   int // that the path has; 0: pipeRoom
+	large  int // datagrams that had none
 }
 
 const (
@@ -43,6 +48,10 @@ func (p *pipe) Spare() int { return pipeBatch - len(p.placed) }
 func (p *pipe) Place(to netip.AddrPort, n int) []byte {
 	if to != p.other.at || n < 1 || n > pipeRoom || p.closed {
 		panic("a datagram that no end may place")
+	}
+	if n > p.Room() {
+		p.large++
+		return make([]byte, n)
 	}
 	if p.Spare() == 0 {
 		return nil
@@ -69,6 +78,10 @@ func (p *pipe) Flush() (int, error) {
 }
 
 func (p *pipe) Refused() (int, error) {
+	if n := p.large; n > 0 {
+		p.large = 0
+		return n, fmt.Errorf("to %s: %w", p.other.at, sys.ErrTooBig)
+	}
 	n := p.gone
 	if p.gone = 0; n == 0 {
 		return 0, nil
@@ -86,7 +99,7 @@ func (p *pipe) Receive() (int, error) {
 }
 
 func (p *pipe) Datagram(i int) ([]byte, netip.AddrPort) { return p.lent[i], p.other.at }
-func (p *pipe) Room() int                               { return pipeRoom }
+func (p *pipe) Room() int                               { return cmp.Or(p.room, pipeRoom) }
 func (p *pipe) Local() netip.AddrPort                   { return p.at }
 func (p *pipe) Close() error                            { p.closed = true; return nil }
 
@@ -169,4 +182,31 @@ func TestMediumTellsWhatItRefuses(t *testing.T) {
 	near.away = false
 	b.until("the end of it", func() bool { return sent.count(Recovered) == 1 && len(b.got) == 20 && b.send.Drained() })
 	b.verify(1, 20, false)
+}
+
+// Datagrams become as small as the path, once for all that were put together before, and what was too large goes again.
+func TestMediumThatBecomesSmallerIsFollowed(t *testing.T) {
+	for _, rel := range []Reliability{BestEffort, Repaired} {
+		var sent events
+		near, far := newPipe(0)
+		b := newBed(t, SenderOptions{Reliability: rel, Lines: []Dial{{Medium: near, To: far.at}}, Events: sent.add},
+			ReceiverOptions{Reliability: rel, Lines: []Listen{{Medium: far}}}, nil)
+		b.publish(10, 1000)
+		b.until("delivery", func() bool { return len(b.got) == 10 && b.send.Drained() })
+		near.room = 700
+		for range 10 { // frames that are in parts now, too
+			b.publish(3, 300)
+			b.publish(1, 1200)
+			b.step()
+		}
+		b.until("trouble, and its end", func() bool { return sent.count(Trouble) == 1 && sent.count(Recovered) == 1 && b.send.Drained() })
+		if s := b.send.Stats(); s.Drops(Unsendable) == 0 || b.send.wires[0].room != 700 {
+			t.Errorf("%d were refused; datagrams have %d bytes", s.Drops(Unsendable), b.send.wires[0].room)
+		}
+		b.publish(10, 650)
+		b.publish(10, 1300)
+		total := uint64(70)
+		b.until("delivery", func() bool { return b.got[len(b.got)-1].seq == total })
+		b.verify(1, total, rel == BestEffort)
+	}
 }
