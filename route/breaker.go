@@ -21,6 +21,7 @@ const (
 type BreakerOptions struct {
 	Window      time.Duration // how far back results count; 0 is 5 s
 	MinCalls    int           // results in the window before rates are judged; 0 is 5
+	Failures    int           // failures in the window that open it whatever the rates; 0 is none
 	FailureRate float64       // share of failures that opens it; 0 is 0.5, above 1 never
 	SlowAfter   time.Duration // a call that takes this long is slow; 0 calls none slow
 	SlowRate    float64       // share of slow calls that opens it; 0 is 0.5
@@ -33,8 +34,9 @@ type BreakerOptions struct {
 	// negative none.
 	Jitter float64
 
-	Probes    int           // calls that a half-open breaker lets through, all of which must succeed; 0 is 3, at most 64
-	ProbeTime time.Duration // how long it waits for their results before it opens again; 0 is Open
+	Successes int           // probes that must succeed, none failing, before a half-open breaker closes; 0 is 3, at most 64
+	Probes    int           // of them at a time; 0 is Successes
+	ProbeTime time.Duration // how long it waits for the next result before it opens again; 0 is Open
 	Seed      uint64        // what the jitter is drawn from; 0 is drawn itself
 }
 
@@ -47,10 +49,11 @@ func (o BreakerOptions) checked() (BreakerOptions, error) {
 	}
 	fault(o.Window < 0 || o.SlowAfter < 0 || o.Open < 0 || o.MostOpen < 0 || o.ProbeTime < 0, "a time is negative")
 	fault(o.Window > 0 && o.Window < breakerBuckets, "a window of %s does not divide into %d parts", o.Window, breakerBuckets)
-	fault(o.MinCalls < 0, "%d calls at least: want 1 or more", o.MinCalls)
+	fault(o.MinCalls < 0 || o.Failures < 0, "%d calls, %d failures: want none below 0", o.MinCalls, o.Failures)
 	fault(!(o.FailureRate >= 0) || !(o.SlowRate >= 0), "rates of %g and %g: want shares from 0 to 1", o.FailureRate, o.SlowRate)
 	fault(!(o.Jitter <= 1), "a jitter of %g: want a share from 0 to 1", o.Jitter)
-	fault(o.Probes < 0 || o.Probes > mostProbes, "%d probes: want 1 to %d", o.Probes, mostProbes)
+	fault(o.Successes < 0 || o.Successes > mostProbes || o.Probes < 0 || o.Probes > mostProbes, "%d probes, %d at a time: want 1 to %d",
+		o.Successes, o.Probes, mostProbes)
 	o.Window = orDefault(o.Window, 5*time.Second)
 	o.MinCalls = orDefault(o.MinCalls, 5)
 	o.FailureRate = orDefault(o.FailureRate, 0.5)
@@ -58,7 +61,8 @@ func (o BreakerOptions) checked() (BreakerOptions, error) {
 	o.Open = orDefault(o.Open, o.Window)
 	o.MostOpen = orDefault(o.MostOpen, 12*o.Open)
 	o.Jitter = max(0, orDefault(o.Jitter, 0.2))
-	o.Probes = orDefault(o.Probes, 3)
+	o.Successes = orDefault(o.Successes, 3)
+	o.Probes = min(orDefault(o.Probes, o.Successes), o.Successes)
 	o.ProbeTime = orDefault(o.ProbeTime, o.Open)
 	if o.Seed == 0 {
 		o.Seed = rand.Uint64()
@@ -156,9 +160,9 @@ type Breaker struct {
 	since      time.Duration // when the state began
 	retry      time.Duration // open: until when
 	streak     int           // openings that followed each other soon: doublings of the open time
-	probes     int           // half-open: calls let through
-	asked      time.Duration // half-open: when the first of them was
-	probed     BreakerTally
+	probing    int           // half-open: calls under way
+	heard      time.Duration // half-open: since when it waits for a result
+	probed     BreakerTally  // half-open
 	buckets    [breakerBuckets]BreakerTally
 	at         int64 // number of the newest bucket: instant / width
 	draw       uint64
@@ -186,14 +190,14 @@ func (b *Breaker) Allow(now time.Duration) (Ticket, error) {
 		b.stats.Refused++
 		return Ticket{}, ErrOpen
 	case BreakerHalfOpen:
-		if b.probes == b.o.Probes {
+		if b.probing == b.o.Probes || b.probing+int(b.probed.Calls) == b.o.Successes {
 			b.stats.Refused++
 			return Ticket{}, ErrOpen
 		}
-		if b.probes == 0 {
-			b.asked = b.now
+		if b.probing == 0 {
+			b.heard = b.now
 		}
-		b.probes++
+		b.probing++
 	}
 	return Ticket{b.generation, b.now}, nil
 }
@@ -211,6 +215,7 @@ func (b *Breaker) Done(t Ticket, now time.Duration, err error) {
 	b.stats.Total.add(failed, slow)
 	if b.state == BreakerHalfOpen {
 		b.probed.add(failed, slow)
+		b.probing, b.heard = max(b.probing-1, 0), b.now
 		b.judgeProbes()
 		return
 	}
@@ -264,7 +269,7 @@ func (b *Breaker) advance(now time.Duration) {
 		b.buckets[(at-n+1)%breakerBuckets] = BreakerTally{}
 	}
 	b.at = at
-	if b.state == BreakerHalfOpen && b.probes > 0 && b.now-b.asked >= b.o.ProbeTime {
+	if b.state == BreakerHalfOpen && b.probing > 0 && b.now-b.heard >= b.o.ProbeTime {
 		b.open("probes without a result")
 	}
 	if b.state == BreakerOpen && b.now >= b.retry {
@@ -286,6 +291,8 @@ func (b *Breaker) tally() (t BreakerTally) {
 func (b *Breaker) judgeWindow() {
 	t := b.tally()
 	switch {
+	case b.o.Failures > 0 && t.Failures >= uint64(b.o.Failures):
+		b.open("failures")
 	case t.Calls < uint64(b.o.MinCalls):
 	case float64(t.Failures) >= b.o.FailureRate*float64(t.Calls):
 		b.open("failure rate")
@@ -300,7 +307,7 @@ func (b *Breaker) judgeProbes() {
 		b.open("a probe failed")
 	case b.probed.Slow > 0:
 		b.open("a probe was slow")
-	case b.probed.Calls >= uint64(b.o.Probes):
+	case b.probed.Calls >= uint64(b.o.Successes):
 		b.enter(BreakerClosed, "all probes succeeded", 0)
 	}
 }
@@ -325,7 +332,7 @@ func (b *Breaker) open(why string) {
 func (b *Breaker) enter(to BreakerState, why string, open time.Duration) {
 	b.history[b.changes%breakerHistory] = BreakerChange{b.now, to, why, b.tally(), open}
 	b.changes++
-	b.state, b.since, b.probes, b.probed = to, b.now, 0, BreakerTally{}
+	b.state, b.since, b.probing, b.probed = to, b.now, 0, BreakerTally{}
 	b.generation++
 	b.buckets = [breakerBuckets]BreakerTally{}
 }

@@ -72,6 +72,8 @@ func TestBreakerJudgesRatesOfTheWindow(t *testing.T) {
 		{"enough", BreakerOptions{MinCalls: 10}, 0, 10, 0, 0, BreakerOpen},
 		{"below the rate", BreakerOptions{}, 51, 49, 0, 0, BreakerClosed},
 		{"at the rate", BreakerOptions{}, 50, 50, 0, 0, BreakerOpen},
+		{"by their number", BreakerOptions{Failures: 9}, 91, 9, 0, 0, BreakerOpen},
+		{"below their number", BreakerOptions{Failures: 10}, 91, 9, 0, 0, BreakerClosed},
 		{"never by failures", BreakerOptions{FailureRate: 2}, 0, 100, 0, 0, BreakerClosed},
 		{"slow are not judged unless asked", BreakerOptions{}, 0, 0, 100, 0, BreakerClosed},
 		{"slow", BreakerOptions{SlowAfter: time.Millisecond}, 50, 0, 50, 0, BreakerOpen},
@@ -134,7 +136,7 @@ func TestBreakerJitterSpreadsAndOnlyLengthens(t *testing.T) {
 }
 
 func TestBreakerHalfOpenLetsFewThrough(t *testing.T) {
-	b := newBreaker(t, BreakerOptions{Probes: 2})
+	b := newBreaker(t, BreakerOptions{Successes: 2})
 	b.Trip(0)
 	now := b.Stats(0).Retry
 	one, err1 := b.Allow(now)
@@ -260,7 +262,8 @@ type slowBreaker struct {
 	state   BreakerState
 	since   time.Duration
 	retry   time.Duration
-	asked   []time.Duration
+	probing int
+	heard   time.Duration
 	results []struct {
 		at           time.Duration
 		failed, slow bool
@@ -268,11 +271,11 @@ type slowBreaker struct {
 }
 
 func (s *slowBreaker) enter(to BreakerState, now time.Duration) {
-	s.state, s.since, s.results, s.asked = to, now, nil, nil
+	s.state, s.since, s.results, s.probing = to, now, nil, 0
 }
 
 func (s *slowBreaker) advance(now, retry time.Duration) {
-	if s.state == BreakerHalfOpen && len(s.asked) > 0 && now >= s.asked[0]+s.o.ProbeTime {
+	if s.state == BreakerHalfOpen && s.probing > 0 && now >= s.heard+s.o.ProbeTime {
 		s.retry = retry
 		s.enter(BreakerOpen, now)
 	}
@@ -286,6 +289,7 @@ func (s *slowBreaker) done(now time.Duration, failed, slow bool) {
 		at           time.Duration
 		failed, slow bool
 	}{now, failed, slow})
+	s.probing, s.heard = s.probing-1, now
 	width := s.o.Window / breakerBuckets
 	var calls, failures, slows int
 	for _, r := range s.results {
@@ -302,7 +306,7 @@ func (s *slowBreaker) done(now time.Duration, failed, slow bool) {
 	switch {
 	case s.state == BreakerHalfOpen && failures+slows > 0:
 		s.enter(BreakerOpen, now)
-	case s.state == BreakerHalfOpen && calls == s.o.Probes:
+	case s.state == BreakerHalfOpen && calls == s.o.Successes:
 		s.enter(BreakerClosed, now)
 	case s.state == BreakerClosed && calls >= s.o.MinCalls &&
 		(float64(failures) >= s.o.FailureRate*float64(calls) || float64(slows) >= s.o.SlowRate*float64(calls)):
@@ -315,7 +319,8 @@ func TestBreakerAgreesWithASlowTwin(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		o, err := BreakerOptions{
 			Window: time.Duration(rapid.IntRange(10, 1000).Draw(rt, "window")) * time.Millisecond, MinCalls: rapid.IntRange(1, 8).Draw(rt, "calls"),
-			SlowAfter: 20 * time.Millisecond, Probes: rapid.IntRange(1, 4).Draw(rt, "probes"), Seed: 1,
+			SlowAfter: 20 * time.Millisecond, Successes: rapid.IntRange(1, 4).Draw(rt, "successes"),
+			Probes: rapid.IntRange(0, 3).Draw(rt, "probes"), Seed: 1,
 		}.checked()
 		if err != nil {
 			rt.Fatal(err)
@@ -353,12 +358,17 @@ func TestBreakerAgreesWithASlowTwin(t *testing.T) {
 			"ask": func(*rapid.T) {
 				step()
 				ticket, err := b.Allow(now)
-				may := twin.state == BreakerClosed || twin.state == BreakerHalfOpen && len(twin.asked) < o.Probes
+				may := twin.state == BreakerClosed || twin.state == BreakerHalfOpen && twin.probing < o.Probes && twin.probing+len(twin.results) < o.Successes
 				if may != (err == nil) {
 					rt.Fatalf("%s breaker answers %v", twin.state, err)
 				}
 				if may {
-					twin.asked = append(twin.asked, now)
+					if twin.state == BreakerHalfOpen && twin.probing == 0 {
+						twin.heard = now
+					}
+					if twin.probing++; twin.state == BreakerClosed {
+						twin.probing = 0
+					}
 					flights = append(flights, flight{Ticket: ticket})
 				}
 			},
