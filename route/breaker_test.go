@@ -221,6 +221,19 @@ func TestBreakerOpensOnceInAWindowWhileALinkFlaps(t *testing.T) {
 	}
 }
 
+func TestBreakerForgetsTheWindowOnceItHasClosed(t *testing.T) {
+	b := newBreaker(t, BreakerOptions{Window: time.Hour, Open: time.Second})
+	for range 5 {
+		call(t, b, 0, 0, errDown)
+	}
+	now := b.Stats(0).Retry
+	for range 3 {
+		call(t, b, now, 0, nil)
+	}
+	call(t, b, now, 0, errDown) // the fifth of the window that ended would open it
+	wantState(t, b, now, BreakerClosed)
+}
+
 func TestBreakerHistoryIsBounded(t *testing.T) {
 	b, now := newBreaker(t, BreakerOptions{}), time.Duration(0)
 	for range 40 {
