@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/alphapulse/transport/route/topo"
 )
 
 // ErrOpen is what an open breaker answers: try somebody else, or again after Retry.
@@ -15,6 +17,7 @@ const (
 	breakerBuckets = 10
 	breakerHistory = 16
 	mostProbes     = 64
+	neverByRate    = 2 // no share of calls is that large
 )
 
 // BreakerOptions say when a breaker opens and how it closes again. Zero means the default.
@@ -38,6 +41,16 @@ type BreakerOptions struct {
 	Probes    int           // of them at a time; 0 is Successes
 	ProbeTime time.Duration // how long it waits for the next result before it opens again; 0 is Open
 	Seed      uint64        // what the jitter is drawn from; 0 is drawn itself
+}
+
+// BreakerOf is what a topology says of a breaker: so many failures open it, whatever their rate. Seed is its own.
+func BreakerOf(b topo.Breaker, seed uint64) BreakerOptions {
+	o := BreakerOptions{Window: b.Window, Failures: b.Failures, SlowAfter: b.SlowCall, SlowRate: b.SlowRate, Open: b.Open, Successes: b.Successes, Probes: b.Probes,
+		Seed: seed}
+	if b.Failures > 0 {
+		o.FailureRate = neverByRate
+	}
+	return o
 }
 
 func (o BreakerOptions) checked() (BreakerOptions, error) {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/alphapulse/transport/route/topo"
 )
 
 var errDown = errors.New("down")
@@ -260,6 +262,27 @@ func TestBreakerDoesNotAllocate(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+func TestBreakerOfATopologyCountsFailures(t *testing.T) {
+	b := newBreaker(t, BreakerOf(topo.Breaker{Failures: 3, Successes: 2, Window: time.Second, Open: time.Minute, Probes: 1}, 1))
+	for range 2 {
+		call(t, b, 0, 0, errDown)
+	}
+	wantState(t, b, 0, BreakerClosed)
+	for range 100 {
+		call(t, b, 0, 0, nil)
+	}
+	call(t, b, 0, 0, errDown)
+	wantState(t, b, 0, BreakerOpen)
+	now := b.Stats(0).Retry
+	if now < time.Minute || now > 72*time.Second {
+		t.Errorf("open for %s", now)
+	}
+	call(t, b, now, 0, nil)
+	wantState(t, b, now, BreakerHalfOpen)
+	call(t, b, now, 0, nil)
+	wantState(t, b, now, BreakerClosed)
 }
 
 func TestBreakerRefusesAllBadOptionsAtOnce(t *testing.T) {

@@ -191,14 +191,7 @@ func (d *differ) decisions(was, is []Decision) {
 
 // way compares what is carried out, not the reasons for it.
 func (d *differ) way(between string, was, is *Way) {
-	before, after := "none", "none"
-	if was != nil {
-		before = was.String() + prefixed(", ", was.Queue) + prefixed(", key ", was.RoutingKey) + ", " + was.Durability.String()
-	}
-	if is != nil {
-		after = is.String() + prefixed(", ", is.Queue) + prefixed(", key ", is.RoutingKey) + ", " + is.Durability.String()
-	}
-	d.value(Changed, between, before, after)
+	d.value(Changed, between, was.carried(), is.carried())
 }
 
 // surroundings notes what has changed about the nodes and queues that the channel's links lead to.

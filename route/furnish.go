@@ -164,7 +164,7 @@ func (q *question) compression(m Medium) (topo.Compression, string) {
 // ringOf says what ring a publisher makes for a channel.
 func ringOf(ch *topo.Channel, at Place, own []Decision) Ring {
 	r := Ring{Actor: at.Actor, Node: at.Node, Medium: AnonymousRing, NUMA: at.NUMA, Bytes: ch.RingBytes, HugePages: ch.HugePages,
-		Why: "all who read it are in the publisher's process"}
+		Why: "nobody reads it from another process"}
 	if ch.NUMA >= 0 {
 		r.NUMA = ch.NUMA
 	}

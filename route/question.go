@@ -1,7 +1,6 @@
 package route
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/alphapulse/transport/route/topo"
@@ -110,7 +109,7 @@ func (q *question) protects() bool { return q.crosses() || q.ch.Security >= topo
 // stated is a key with its value and the place that states it.
 func (q *question) stated(key string) string {
 	if o, ok := q.ch.Origins[key]; ok {
-		return fmt.Sprintf("%s %s (%s)", key, o.Value, o.From)
+		return key + " " + o.String()
 	}
 	if q.route != nil {
 		return key + " of the route"

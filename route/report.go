@@ -37,6 +37,14 @@ func (w Way) String() string {
 	return strings.Join(parts, ", ")
 }
 
+// carried is all that a way does, without the reasons for it: two ways with the same text need no exchange.
+func (w *Way) carried() string {
+	if w == nil {
+		return "none"
+	}
+	return w.String() + prefixed(", ", w.Queue) + prefixed(", key ", w.RoutingKey) + ", " + w.Durability.String()
+}
+
 // guard names what protects the bytes.
 func (w Way) guard() string {
 	switch w.Encryption {
@@ -138,7 +146,7 @@ func (p *Plan) Version() string {
 		_ = e.Encode(fields(c.Channel)) // a hash refuses nothing, and a map of strings is always encoded
 		_ = e.Encode(c.Rings)
 		for _, d := range c.Decisions {
-			_ = e.Encode(d)
+			_ = e.Encode([]string{d.From.String(), d.To.String(), d.Primary.carried(), d.Secondary.carried(), d.Shadow.carried()})
 		}
 	}
 	_ = e.Encode(p.Nodes)

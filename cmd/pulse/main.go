@@ -45,8 +45,8 @@ func newRoot() *cobra.Command {
 			ran = true
 		},
 	}
-	root.AddCommand(newBench(), newBenchPeer(), newChaos(), newDecode(), newDemo(), newFeed(), newInit(), newKeygen(), newSchema(),
-		newSink(), newStrategy(), newValidate(), newXDP())
+	root.AddCommand(newBench(), newBenchPeer(), newChaos(), newDecode(), newDemo(), newDiff(), newExplain(), newFeed(), newInit(), newKeygen(),
+		newPlan(), newSchema(), newSink(), newStrategy(), newValidate(), newXDP())
 	return root
 }
 
