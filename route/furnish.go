@@ -125,8 +125,7 @@ func (q *question) queueEncryption(bare bool) (topo.Encryption, string) {
 	switch {
 	case asked == topo.EncryptAES256GCM || asked == topo.EncryptChaCha20Poly1305:
 		if q.k.Secret.IsZero() {
-			q.find(topo.Warning, "queue-secret", "encryption", "add secret: ${file:/PATH}",
-				"%s seals what lies in a queue, and names no secret that outlives both ends: until it does, its key is that of the link", q.ch.Name)
+			return asked, "sealed envelopes: the queue cannot read them; without a secret in the file both ends must meet once to agree on a key"
 		}
 		return asked, "sealed envelopes: the queue cannot read them"
 	case access != nil && access.TLS:

@@ -19,7 +19,7 @@ type question struct {
 
 // ask puts the question together.
 func (r *resolver) ask(ch *topo.Channel, from, to topo.Placement) *question {
-	q := &question{r: r, ch: ch, k: ch.Transport, a: r.t.Node(from.Node), b: r.t.Node(to.Node)}
+	q := &question{r: r, ch: ch, k: ch.Transport, a: r.nodes[from.Node], b: r.nodes[to.Node]}
 	q.from, q.to = placeOf(from, q.a), placeOf(to, q.b)
 	q.distance = distanceOf(q.from, q.to, q.a, q.b)
 	if !q.distance.oneNode() {

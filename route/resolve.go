@@ -7,13 +7,16 @@ import (
 )
 
 // maxDecisions bounds a plan: one decision for each channel, publisher and subscriber.
-const maxDecisions = 1_000_000
+const maxDecisions = 100_000
 
 // Resolve decides how each channel of a topology travels from each of its publishers to each of its subscribers. It is pure: the same
 // topology gives the same plan. Findings with an Error mean that the plan must not run; each decision then says what the rules
 // would have done otherwise. A file without actors gets one decision a channel, as for two nodes of one site.
 func Resolve(t *topo.Topology) (*Plan, topo.Findings) {
-	r := &resolver{t: t, said: map[[2]string]bool{}, places: map[string][]topo.Placement{}}
+	r := &resolver{t: t, said: map[[2]string]bool{}, places: map[string][]topo.Placement{}, nodes: map[string]*topo.Node{}}
+	for i := range t.Nodes {
+		r.nodes[t.Nodes[i].Name] = &t.Nodes[i]
+	}
 	for _, p := range t.Placements {
 		r.places[p.Actor] = append(r.places[p.Actor], p)
 	}
@@ -34,7 +37,8 @@ func Resolve(t *topo.Topology) (*Plan, topo.Findings) {
 // resolver goes through one topology.
 type resolver struct {
 	t        *topo.Topology
-	places   map[string][]topo.Placement
+	nodes    map[string]*topo.Node
+	places   map[string][]topo.Placement // by actor
 	decided  int
 	findings topo.Findings
 	said     map[[2]string]bool // rule and channel: each is said once
@@ -52,7 +56,7 @@ func (r *resolver) channel(c *ChannelPlan, ch *topo.Channel) {
 			}
 			own = append(own, r.ask(ch, from, to).decide())
 		}
-		c.Rings = append(c.Rings, ringOf(ch, placeOf(from, r.t.Node(from.Node)), own))
+		c.Rings = append(c.Rings, ringOf(ch, placeOf(from, r.nodes[from.Node]), own))
 		c.Decisions = append(c.Decisions, own...)
 	}
 }
@@ -78,7 +82,7 @@ func (r *resolver) users(ch *topo.Channel, publish bool) (all []topo.Placement) 
 // placed lists the placements of an actor on nodes that exist.
 func (r *resolver) placed(ch *topo.Channel, a *topo.Actor) (all []topo.Placement) {
 	for _, p := range r.places[a.Name] {
-		if r.t.Node(p.Node) == nil {
+		if r.nodes[p.Node] == nil {
 			r.find(topo.Error, "unknown-node", ch, p.At, "name a node of the file", "%s is placed on %q, which is no node", a.Name, p.Node)
 			continue
 		}

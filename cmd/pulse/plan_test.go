@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -47,21 +46,12 @@ channels:
   ticks: {criticality: low_latency}
 `
 
-func fileOf(t *testing.T, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "topology.yaml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
 func TestPlanExplainAndDiffEndWithTheirCodes(t *testing.T) {
-	good := fileOf(t, twoNodes)
-	quic := fileOf(t, strings.Replace(twoNodes, "{criticality", "{protocol: quic, criticality", 1))
-	spaced := fileOf(t, "# the same\n"+twoNodes)
-	wrong := fileOf(t, strings.Replace(twoNodes, "criticality", "critticality", 1))
-	refused := fileOf(t, strings.Replace(strings.Replace(twoNodes, "right.lan, site: hall", "right.lan, site: bay", 1), "{criticality",
+	good := topologyFile(t, twoNodes)
+	quic := topologyFile(t, strings.Replace(twoNodes, "{criticality", "{protocol: quic, criticality", 1))
+	spaced := topologyFile(t, "# the same\n"+twoNodes)
+	wrong := topologyFile(t, strings.Replace(twoNodes, "criticality", "critticality", 1))
+	refused := topologyFile(t, strings.Replace(strings.Replace(twoNodes, "right.lan, site: hall", "right.lan, site: bay", 1), "{criticality",
 		"{mode: message_queue, backend: kafka, criticality", 1)) // unencrypted across regions
 	absent := filepath.Join(t.TempDir(), "none.yaml")
 	for _, c := range []struct {
@@ -101,8 +91,8 @@ func TestPlanExplainAndDiffEndWithTheirCodes(t *testing.T) {
 }
 
 func TestPlanExplainAndDiffSpeakJSON(t *testing.T) {
-	good := fileOf(t, twoNodes)
-	quic := fileOf(t, strings.Replace(twoNodes, "{criticality", "{protocol: quic, criticality", 1))
+	good := topologyFile(t, twoNodes)
+	quic := topologyFile(t, strings.Replace(twoNodes, "{criticality", "{protocol: quic, criticality", 1))
 	var plan struct {
 		Version  string
 		Channels []struct{ Decisions []struct{ Rule string } }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/alphapulse/transport/examples"
+	"github.com/alphapulse/transport/route"
 	"github.com/alphapulse/transport/route/topo"
 )
 
@@ -47,6 +48,10 @@ func validate(files []string, strict, effective bool, write func(topo.Findings, 
 	unreadable := false
 	for _, file := range files {
 		t, found := topo.Load(file)
+		if found.Err() == nil {
+			_, more := route.Resolve(t)
+			found = append(found, more...)
+		}
 		all = append(all, found...)
 		for _, f := range found {
 			unreadable = unreadable || f.Rule == "unreadable"
