@@ -67,8 +67,30 @@ var channelFields = []channelField{
 	{"secret", Changed, func(c *topo.Channel) string { return c.Transport.Secret.String() }},
 	{"timeout", Changed, func(c *topo.Channel) string { return c.Transport.Timeout.String() }},
 	{"connections", Changed, func(c *topo.Channel) string { return number(c.Transport.Connections) }},
-	{"retry", Changed, func(c *topo.Channel) string { return fmt.Sprint(c.Transport.Retry) }},
-	{"breaker", Changed, func(c *topo.Channel) string { return fmt.Sprint(c.Transport.Breaker) }},
+	{"retry", Changed, func(c *topo.Channel) string { return retryText(c.Transport.Retry) }},
+	{"breaker", Changed, func(c *topo.Channel) string { return breakerText(c.Transport.Breaker) }},
+}
+
+func retryText(r topo.Retry) string {
+	if r == (topo.Retry{}) {
+		return ""
+	}
+	attempts := "without end"
+	if r.Attempts > 0 {
+		attempts = fmt.Sprintf("%d times", r.Attempts)
+	}
+	return fmt.Sprintf("%s, after %s to %s", attempts, r.First, r.Max)
+}
+
+func breakerText(b topo.Breaker) string {
+	if b == (topo.Breaker{}) {
+		return ""
+	}
+	slow := ""
+	if b.SlowCall > 0 {
+		slow = fmt.Sprintf(", or %g of calls at %s", b.SlowRate, b.SlowCall)
+	}
+	return fmt.Sprintf("%d failures in %s%s, open for %s, closed by %d successes, %d at a time", b.Failures, b.Window, slow, b.Open, b.Successes, b.Probes)
 }
 
 func number(n int) string {
