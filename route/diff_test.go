@@ -57,7 +57,9 @@ func TestDiffSaysWhatHappensToEachChannel(t *testing.T) {
 			t.Channels[1].Transport.Breaker = topo.Breaker{Failures: 5, Successes: 2, Window: time.Second, SlowCall: time.Millisecond, SlowRate: 0.5, Open: time.Minute, Probes: 1}
 		}, "untouched changed untouched",
 			"breaker: unset → 5 failures in 1s, or 0.5 of calls at 1ms, open for 1m0s, closed by 2 successes, 1 at a time"},
-		{"retry", func(t *topo.Topology) { t.Channels[1].Transport.Retry = topo.Retry{Attempts: 3, First: time.Second, Max: time.Minute} }, "untouched changed untouched",
+		{"retry", func(t *topo.Topology) {
+			t.Channels[1].Transport.Retry = topo.Retry{Attempts: 3, First: time.Second, Max: time.Minute}
+		}, "untouched changed untouched",
 			"retry: unset → 3 times, after 1s to 1m0s"},
 		{"ring size", func(t *topo.Topology) { t.Channels[0].RingBytes *= 2 }, "restarted untouched untouched", "ring_size: 1048576 → 2097152"},
 		{"reliability", func(t *topo.Topology) { t.Channels[1].Reliability = topo.AtLeastOnce }, "untouched restarted untouched", "ring of feed@left: anonymous_ring → mapped_ring"},
