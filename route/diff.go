@@ -314,7 +314,7 @@ func (cs Changes) WriteText(w io.Writer) error {
 	if untouched != nil {
 		fmt.Fprintf(&b, "%-10s %s\n", Untouched, strings.Join(untouched, ", "))
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, printable(b.String()))
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/alphapulse/transport/route/topo"
@@ -83,7 +84,7 @@ func (d Decision) WriteText(w io.Writer) error {
 	for _, r := range d.Rejected {
 		fmt.Fprintf(&b, "    %-14s %s\n", r.Medium, r.Why)
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, printable(b.String()))
 	return err
 }
 
@@ -105,6 +106,19 @@ func (w *Way) write(b *strings.Builder, name string) {
 	line("encryption", "%s: %s", w.guard(), w.Guard)
 	line("compression", "%s: %s", w.Compression, w.Packing)
 	line("durability", "%s", w.Durability)
+}
+
+// printable spells out what would steer a terminal: names of queues and addresses come from a file that others may have written.
+func printable(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r == '\n' || strconv.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
 }
 
 func prefixed(prefix, s string) string {
@@ -133,7 +147,7 @@ func (p *Plan) WriteText(w io.Writer) error {
 			}
 		}
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, printable(b.String()))
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"reflect"
 	"slices"
 	"strings"
@@ -549,6 +550,23 @@ func TestPlansAreReadByPeopleAndMachines(t *testing.T) {
 		if strings.Contains(s, "hunter2") {
 			t.Errorf("a secret is shown:\n%s", s)
 		}
+	}
+}
+
+func TestNamesOfAFileDoNotSteerTheTerminal(t *testing.T) {
+	ch := channel(topo.ModeQueue, 0)
+	ch.Transport.Queue, ch.Transport.RoutingKey = "q\x1b[31m", "k\u202e"
+	top := apart(SameSite, ch)
+	top.Name = "n\x07"
+	p, _ := Resolve(top)
+	var b bytes.Buffer
+	for _, write := range []func(io.Writer) error{p.WriteText, p.Channels[0].Decisions[0].WriteText, Diff(plan(t, apart(SameSite, channel(topo.ModeQueue, 0))), p).WriteText} {
+		if err := write(&b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if strings.ContainsAny(b.String(), "\x1b\x07\u202e") || !strings.Contains(b.String(), `q\x1b[31m`) || !strings.Contains(b.String(), "→") {
+		t.Errorf("%q", b.String())
 	}
 }
 
