@@ -29,6 +29,7 @@ var floors = []struct {
 	{"tlv", 1, "protocol_v2; a leaf"},
 	{"internal/trades", 2, "captured trades as protocol_v2 messages"},
 	{"netio", 2, "what socket workers share"},
+	{"netio/link", 2, "the conversation that tcp and quic carry; no I/O"},
 	{"netio/udp", 3, "a medium"},
 	{"netio/tcp", 3, "a medium"},
 	{"netio/quic", 3, "a medium"},
