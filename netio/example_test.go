@@ -48,3 +48,19 @@ func ExampleMirror() {
 	// <nil>
 	// 1 hello
 }
+
+// Two links that bring the same sources have an inbox each, and one set of mirrors.
+func ExampleMirrors() {
+	mirrors, err := netio.NewMirrors(netio.InboxOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer mirrors.Close()
+	tcp, _ := netio.NewInbox(netio.InboxOptions{Shared: mirrors})
+	quic, _ := netio.NewInbox(netio.InboxOptions{Shared: mirrors})
+	m, _ := tcp.Open(7, 1)
+	same, _ := quic.Held(7)
+	fmt.Println(m == same, m.Enter(), same.Enter())
+	// Output: true true false
+}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/alphapulse/transport/ring"
 )
@@ -33,6 +34,9 @@ type InboxOptions struct {
 
 	// Opened, if set, is told of each mirror before its first frame is in it. It runs on the receiver's thread.
 	Opened func(*ring.Ring)
+
+	// Shared, if set, has the mirrors, for this inbox and others; nothing else is heeded then. nil: the inbox has its own.
+	Shared *Mirrors
 }
 
 // Inbox is the mirrors of one channel. It belongs to one goroutine. The zero Inbox is not valid: use NewInbox.
@@ -45,6 +49,10 @@ type Inbox struct {
 type Mirror struct {
 	*ring.Writer
 	Ring *ring.Ring
+
+	taken  *atomic.Bool // nil: one inbox has it
+	voice  uint64       // epoch of the record that Bring brought last; no epoch before
+	turned bool         // Continue was told of a record that did not come
 }
 
 // NewInbox checks the options.
@@ -62,11 +70,22 @@ func NewInbox(o InboxOptions) (*Inbox, error) {
 	return &Inbox{options: o, mirrors: map[uint64]*Mirror{}}, errors.Join(faults...)
 }
 
+// Sources returns how many mirrors there may be.
+func (b *Inbox) Sources() int {
+	if s := b.options.Shared; s != nil {
+		return s.inbox.options.Sources
+	}
+	return b.options.Sources
+}
+
 // Held returns the mirror of a source if the inbox has it open or a former life left its file; nil when there is none. Its
 // Seq says which number is due.
 func (b *Inbox) Held(source uint64) (*Mirror, error) {
 	if m := b.mirrors[source]; m != nil {
 		return m, nil
+	}
+	if s := b.options.Shared; s != nil {
+		return b.keep(source)(s.held(source))
 	}
 	if b.options.Dir == "" {
 		return nil, nil
@@ -84,6 +103,9 @@ func (b *Inbox) Open(source, first uint64) (*Mirror, error) {
 	if m := b.mirrors[source]; m != nil {
 		return m, nil
 	}
+	if s := b.options.Shared; s != nil {
+		return b.keep(source)(s.open(source, first))
+	}
 	if len(b.mirrors) >= b.options.Sources {
 		return nil, fmt.Errorf("%w: %d", ErrSources, len(b.mirrors))
 	}
@@ -100,7 +122,7 @@ func (b *Inbox) Open(source, first uint64) (*Mirror, error) {
 	if err != nil {
 		return nil, fmt.Errorf("netio: source %x: %w", source, errors.Join(err, r.Close()))
 	}
-	m := &Mirror{w, r}
+	m := &Mirror{Writer: w, Ring: r, voice: ^uint64(0)}
 	b.mirrors[source] = m
 	if b.options.Opened != nil {
 		b.options.Opened(r)
@@ -108,21 +130,36 @@ func (b *Inbox) Open(source, first uint64) (*Mirror, error) {
 	return m, nil
 }
 
+// keep remembers a mirror that is shared.
+func (b *Inbox) keep(source uint64) func(*Mirror, error) (*Mirror, error) {
+	return func(m *Mirror, err error) (*Mirror, error) {
+		if m != nil {
+			b.mirrors[source] = m
+		}
+		return m, err
+	}
+}
+
 func (b *Inbox) path(source uint64) string {
 	return filepath.Join(b.options.Dir, fmt.Sprintf("%016x.ring", source))
 }
 
-// Forget closes the mirror of a source that is gone and makes room for another. Its file stays.
+// Forget closes the mirror of a source that is gone and makes room for another. Its file stays. One that is shared is closed when another
+// needs its room.
 func (b *Inbox) Forget(source uint64) error {
 	m := b.mirrors[source]
 	if m == nil {
 		return nil
 	}
 	delete(b.mirrors, source)
+	if s := b.options.Shared; s != nil {
+		s.forget(source)
+		return nil
+	}
 	return errors.Join(m.Writer.Close(), m.Ring.Close())
 }
 
-// Close closes all mirrors. Files stay for the next life; anonymous rings live on while somebody reads them.
+// Close closes all mirrors that are not shared. Files stay for the next life; anonymous rings live on while somebody reads them.
 func (b *Inbox) Close() error {
 	var faults []error
 	for source := range b.mirrors {

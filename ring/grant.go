@@ -50,6 +50,9 @@ const (
 
 	// reapEvery is how many ErrFull in a row pass between two looks for dead readers: a look costs a system call per gate.
 	reapEvery = 64
+
+	// freeSpare is what control records may take beside one record: a skip and an epoch, each of at most 64 bytes with pads, and a word.
+	freeSpare = 256
 )
 
 // ask is Claim when the quick way is closed: at the end of the window, at the edge of what is granted, and for n that no
@@ -394,4 +397,30 @@ func (w *Writer) Close() error {
 		_ = w.stop(ErrClosed) // every later call answers this
 	}
 	return errors.Join(err, w.ring.dropWriter(w))
+}
+
+// Free returns how many bytes of records there is room for before a gating reader is in the way, never more than the ring has. Who brings
+// records from elsewhere asks it to say how far the other end may run ahead. Readers that died are let go of where they leave less than an
+// eighth of the ring, as Claim does when it would answer ErrFull.
+func (w *Writer) Free() int {
+	if w.broken != nil {
+		return 0
+	}
+	free := w.slack()
+	if free < w.step {
+		if w.fulls%reapEvery == 0 && w.reap() {
+			free = w.slack()
+		}
+		w.fulls++
+	}
+	return int(free)
+}
+
+// slack is what is free without the records that go with a record: the end of a single mapping, an epoch, a skip, the word after it.
+func (w *Writer) slack() uint64 {
+	apart := uint64(freeSpare)
+	if w.single {
+		apart += w.step
+	}
+	return max(w.capacity-(w.Position()-w.slowest()), apart) - apart
 }

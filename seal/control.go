@@ -10,7 +10,8 @@ import (
 //	fragment  0 offset u32 · total u32 │ 8 bytes of the record from offset on
 //	lost      0 last u64
 //	nak       0 first u64 · last u64, 1 to 32 times
-//	status    0 next u64 │ 8 window u64 │ 16 tag u64
+//	status    0 next u64 │ 8 window u64 │ 16 tag u64 │ 24 receiver u64
+//	beat      0 sent u64 │ 8 echo u64 │ 16 held u64
 //
 // Of nak, status and hello the header's Seq is the number that NewReceiver drew for who speaks: whoever opens them knows
 // the key before the body.
@@ -18,6 +19,7 @@ const (
 	FragmentHeader = 8  // bytes of a fragment's body before its part of the record
 	LostSize       = 8  // bytes of a lost's body
 	StatusSize     = 32 // bytes of a status's body
+	BeatSize       = 24 // bytes of a beat's body
 	MaxRanges      = 32 // most ranges of a nak
 
 	rangeSize = 16
@@ -115,5 +117,30 @@ func (s *StatusBody) Parse(body []byte) error {
 	if s.Receiver = binary.LittleEndian.Uint64(body[24:]); s.Receiver == 0 {
 		return ErrMalformed
 	}
+	return nil
+}
+
+// BeatBody is a sign of life with which two nodes compare their clocks. All are nanoseconds.
+type BeatBody struct {
+	Sent uint64 // when it was sent, by the sender's clock
+	Echo uint64 // Sent of the beat that it answers; 0: none came yet
+	Held uint64 // how long ago that one came
+}
+
+// Put writes the body, BeatSize bytes.
+func (s *BeatBody) Put(b []byte) {
+	binary.LittleEndian.PutUint64(b, s.Sent)
+	binary.LittleEndian.PutUint64(b[8:], s.Echo)
+	binary.LittleEndian.PutUint64(b[16:], s.Held)
+}
+
+// Parse reads the body of a beat. It answers ErrMalformed.
+func (s *BeatBody) Parse(body []byte) error {
+	if len(body) != BeatSize {
+		return ErrMalformed
+	}
+	s.Sent = binary.LittleEndian.Uint64(body)
+	s.Echo = binary.LittleEndian.Uint64(body[8:])
+	s.Held = binary.LittleEndian.Uint64(body[16:])
 	return nil
 }

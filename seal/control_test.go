@@ -95,6 +95,23 @@ func TestStatusComesBackAsItWas(t *testing.T) {
 	})
 }
 
+func TestBeatComesBackAsItWas(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := BeatBody{rapid.Uint64().Draw(t, "sent"), rapid.Uint64().Draw(t, "echo"), rapid.Uint64().Draw(t, "held")}
+		var got BeatBody
+		b := make([]byte, BeatSize+1)
+		s.Put(b)
+		if err := got.Parse(b[:BeatSize]); err != nil || got != s {
+			t.Fatalf("%+v, %v; want %+v", got, err, s)
+		}
+		for n := range len(b) + 1 {
+			if err := got.Parse(b[:n]); n != BeatSize && err != ErrMalformed {
+				t.Fatalf("%d bytes: %v", n, err)
+			}
+		}
+	})
+}
+
 func TestLostComesBackAsItWas(t *testing.T) {
 	b := make([]byte, LostSize+1)
 	for _, c := range []struct {

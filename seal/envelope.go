@@ -46,11 +46,12 @@ const (
 	Status    Kind = 6 // a receiver waits for Seq
 	HelloKind Kind = 7 // a receiver asks for a session
 	Announced Kind = 8 // a sender opens it
+	Beat      Kind = 9 // a node lives, and compares clocks; over streams of bytes
 )
 
 // String names the kind as docs/wire.md does.
 func (k Kind) String() string {
-	names := [...]string{"", "data", "fragment", "heartbeat", "lost", "nak", "status", "hello", "announce"}
+	names := [...]string{"", "data", "fragment", "heartbeat", "lost", "nak", "status", "hello", "announce", "beat"}
 	if k == 0 || int(k) >= len(names) {
 		return fmt.Sprintf("kind %d", uint8(k))
 	}
@@ -106,7 +107,7 @@ func (h *Header) Parse(b []byte) error {
 	h.Source = le.Uint64(b[8:])
 	h.Epoch, h.Length, h.Raw = uint32(third), int(uint16(third>>32)), int(third>>48)*8
 	h.Seq = le.Uint64(b[24:])
-	if byte(first) != Version || kind&^flagsKnown != 0 || h.Kind-1 >= Announced || h.Length > min(len(b)-HeaderSize, MaxBody) ||
+	if byte(first) != Version || kind&^flagsKnown != 0 || h.Kind-1 >= Beat || h.Length > min(len(b)-HeaderSize, MaxBody) ||
 		h.Sealed != (h.Suite != 0) || !h.Sealed && h.KeyEpoch != 0 || h.Sealed && h.Kind >= HelloKind ||
 		(h.Codec != 0) != (h.Raw != 0) || h.Codec != 0 && h.Kind != Data || h.Traced && h.Kind > Fragment {
 		return ErrMalformed

@@ -11,7 +11,7 @@ import (
 // drawHeader draws a header that contradicts itself nowhere.
 func drawHeader(t *rapid.T) Header {
 	h := Header{
-		Kind:    Kind(rapid.IntRange(int(Data), int(Announced)).Draw(t, "kind")),
+		Kind:    Kind(rapid.IntRange(int(Data), int(Beat)).Draw(t, "kind")),
 		Channel: rapid.Uint32().Draw(t, "channel"),
 		Source:  rapid.Uint64().Draw(t, "source"),
 		Epoch:   rapid.Uint32().Draw(t, "epoch"),
@@ -42,7 +42,7 @@ func envelopeOf(h Header) []byte {
 
 // someHeaders are headers of all kinds, plain and with all that their kind may have.
 func someHeaders() (all []Header) {
-	for k := Data; k <= Announced; k++ {
+	for k := Data; k <= Beat; k++ {
 		h := Header{Kind: k, Channel: 0x01020304, Source: 0x1112131415161718, Epoch: 0x21222324, Length: 200, Seq: 0x3132333435363738}
 		if k == Heartbeat {
 			h.Length = 0
@@ -118,7 +118,7 @@ func TestHeadersThatContradictThemselvesAreRefused(t *testing.T) {
 	sealed.Sealed, sealed.Suite = true, ChaCha20Poly1305
 	for name, h := range map[string]Header{
 		"kind 0":                     {Length: 8},
-		"kind 9":                     {Kind: 9, Length: 8},
+		"kind 10":                    {Kind: 10, Length: 8},
 		"kind 15":                    {Kind: 15, Length: 8},
 		"a key that sealed nothing":  {Kind: Data, KeyEpoch: 1, Length: 64},
 		"sealed without a suite":     {Kind: Data, Sealed: true, Length: 64},
@@ -197,7 +197,7 @@ func TestChannelsAreNamedByFNV(t *testing.T) {
 
 func TestKindsHaveNames(t *testing.T) {
 	for k, want := range map[Kind]string{0: "kind 0", Data: "data", Fragment: "fragment", Heartbeat: "heartbeat", Lost: "lost", Nak: "nak",
-		Status: "status", HelloKind: "hello", Announced: "announce", 9: "kind 9", 255: "kind 255"} {
+		Status: "status", HelloKind: "hello", Announced: "announce", Beat: "beat", 10: "kind 10", 255: "kind 255"} {
 		if k.String() != want {
 			t.Errorf("%d: %q, want %q", k, k, want)
 		}

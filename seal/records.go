@@ -53,6 +53,20 @@ func After(body []byte, seq, last uint64) []byte {
 	return body
 }
 
+// Cut returns the first of checked records that fit into limit bytes, and how many they are: one at least.
+func Cut(run []byte, limit int) (part []byte, n int) {
+	rest := run
+	for len(rest) > 0 {
+		after := After(rest, 0, 0)
+		if len(run)-len(after) > limit && n > 0 {
+			break
+		}
+		rest = after
+		n++
+	}
+	return run[:len(run)-len(rest)], n
+}
+
 // RecordSize returns the size of a record, header included, as its first bytes say, if they are those of record seq and
 // 17 to largest bytes; else 0.
 func RecordSize(record []byte, seq uint64, largest int) int {

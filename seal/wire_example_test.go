@@ -83,6 +83,17 @@ func ExampleStatusBody() {
 	// Output: 17 1048576 <nil>
 }
 
+func ExampleBeatBody() {
+	body := make([]byte, seal.BeatSize)
+	said := seal.BeatBody{Sent: 9_000, Echo: 5_000, Held: 1_000}
+	said.Put(body)
+	var heard seal.BeatBody
+	err := heard.Parse(body)
+	now := uint64(7_500) // by the clock of who said 5,000
+	fmt.Println("round trip", now-heard.Echo-heard.Held, err)
+	// Output: round trip 1500 <nil>
+}
+
 // runs is a Codec for bodies of one repeated byte; package pack has better ones.
 type runs struct{}
 

@@ -53,6 +53,7 @@ type wireMeaning struct {
 	Last   uint64      `json:",omitempty"`
 	Ranges []Range     `json:",omitempty"`
 	Status *StatusBody `json:",omitempty"`
+	Beat   *BeatBody   `json:",omitempty"`
 	Nonce  hexBytes    `json:",omitempty"`
 	Trace  hexBytes    `json:",omitempty"`
 }
@@ -119,6 +120,10 @@ func buildWire() wireVectors {
 	add("status", Header{Kind: Status, Seq: receiver}, wireMeaning{Status: &status}, body)
 	hello := Hello{Nonce: Nonce(counting(0x80, 16))}
 	add("hello", Header{Kind: HelloKind, Seq: receiver}, wireMeaning{Nonce: hello.Nonce[:]}, AppendHello(nil, hello))
+	beat := BeatBody{Sent: 1 << 40, Echo: 1 << 39, Held: 100_000_000}
+	body = make([]byte, BeatSize)
+	beat.Put(body)
+	add("beat", Header{Kind: Beat}, wireMeaning{Beat: &beat}, body)
 	v.Datagram = append(v.Datagram, make([]byte, 8)...)
 	return v
 }
@@ -197,6 +202,11 @@ func TestEnvelopesFollowTheSpecificationByHand(t *testing.T) {
 			body = le.AppendUint64(body, s.Tag)
 			body = le.AppendUint64(body, s.Receiver)
 		}
+		if b := m.Beat; b != nil {
+			body = le.AppendUint64(body, b.Sent)
+			body = le.AppendUint64(body, b.Echo)
+			body = le.AppendUint64(body, b.Held)
+		}
 		if m.Nonce != nil {
 			body = append(body, m.Nonce...)
 			body = append(body, make([]byte, 80)...)
@@ -249,13 +259,18 @@ func TestVectorsAreReadFieldByField(t *testing.T) {
 			if err := s.Parse(e.Body); err != nil || s != *m.Status {
 				t.Errorf("%s: %+v, %v", e.Name, s, err)
 			}
+		case Beat:
+			var b BeatBody
+			if err := b.Parse(e.Body); err != nil || b != *m.Beat {
+				t.Errorf("%s: %+v, %v", e.Name, b, err)
+			}
 		case HelloKind:
 			if hello, err := ParseHello(e.Body); err != nil || !bytes.Equal(hello.Nonce[:], m.Nonce) {
 				t.Errorf("%s: %+v, %v", e.Name, hello, err)
 			}
 		}
 	}
-	if len(kinds) != int(Announced) {
+	if len(kinds) != int(Beat) {
 		t.Errorf("vectors of %d kinds", len(kinds))
 	}
 	var h Header

@@ -13,6 +13,7 @@ import (
 // Bounds of a contract.
 const (
 	MaxChannels = 1024 // of a node
+	MaxLinks    = 16   // between two nodes
 	maxName     = 40   // bytes of a channel's, node's or domain's name, and of a codec's
 	maxCodecs   = 8
 )

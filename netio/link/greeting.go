@@ -28,7 +28,8 @@ var ErrGreeting = errors.New("link: no greeting")
 // Greeting says who speaks, and what it means by its channels.
 type Greeting struct {
 	Node     string     `json:"node"`
-	Start    uint64     `json:"start"` // tells the node's lives apart: a later one has a higher number
+	Start    uint64     `json:"start"`          // tells the node's lives apart: a later one has a higher number
+	Link     int        `json:"link,omitempty"` // tells apart several links between two nodes
 	Channels []Contract `json:"channels"`
 }
 
@@ -47,6 +48,9 @@ func (g *Greeting) check() error {
 	faults := checkAll(g.Channels)
 	if !named(g.Node) {
 		faults = append(faults, fmt.Errorf("node %q: a name has 1 to %d bytes, none of them a control character", g.Node, maxName))
+	}
+	if g.Link < 0 || g.Link >= MaxLinks {
+		faults = append(faults, fmt.Errorf("link %d is not 0 to %d", g.Link, MaxLinks-1))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return fmt.Errorf("%w: %w", ErrContract, err)

@@ -132,7 +132,7 @@ func (s *Sender) fill(f *feed, now time.Duration) error {
 		case s.options.Separate:
 			part, n = f.run[:(first+7)&^7], 1
 		case len(part) > bound:
-			part, n = cut(f.run, bound)
+			part, n = seal.Cut(f.run, bound)
 		}
 		f.index.note(f, len(part), n)
 		f.take(len(part), n)

@@ -70,7 +70,7 @@ func (s *Sender) again(f *feed, r *receiver, w *wire, want *want, now time.Durat
 	if size := seal.RecordSize(run, want.First, anyRecord); size > bound {
 		return s.fragmentsAgain(f, r, w, epoch, want, run[:size], bound, now)
 	}
-	part, k := cut(run, bound)
+	part, k := seal.Cut(run, bound)
 	if over := want.First + uint64(k) - 1; over > last {
 		rest := seal.After(part, want.First, last)
 		part, k = part[:len(part)-len(rest)], int(last-want.First)+1

@@ -255,7 +255,7 @@ func (r *Receiver) deliver(s *stream, first, last uint64, epoch uint32, run []by
 	for len(run) > 0 {
 		part, n := run, int(last-first)+1
 		if len(part) > w.MaxRun() {
-			part, n = cut(run, w.MaxRun())
+			part, n = seal.Cut(run, w.MaxRun())
 		}
 		if err := w.Append(part, n); err != nil {
 			return r.noRoom(s, err, first, last)
@@ -293,20 +293,6 @@ func (r *Receiver) noRoom(s *stream, err error, first, last uint64) bool {
 func (r *Receiver) miss(s *stream, first, last uint64) {
 	r.Lost += last - first + 1
 	r.tell(Event{Kind: Gap, Source: s.source, Peer: s.peer.AddrPort(), First: first, Last: last})
-}
-
-// cut returns the first records of run that fit into limit bytes, and how many they are: one at least.
-func cut(run []byte, limit int) (part []byte, n int) {
-	rest := run
-	for len(rest) > 0 {
-		after := seal.After(rest, 0, 0)
-		if len(run)-len(after) > limit && n > 0 {
-			break
-		}
-		rest = after
-		n++
-	}
-	return run[:len(run)-len(rest)], n
 }
 
 // open1 makes the mirror, with first as its first number.
