@@ -417,6 +417,12 @@ func (p *Peer) tell(e Event) {
 	}
 }
 
+// Frames returns how many frames went out and came in.
+func (p *Peer) Frames() (out, in uint64) { return p.stats.FramesOut, p.stats.FramesIn }
+
+// Liveness is the silence after which the other node counts as gone.
+func (p *Peer) Liveness() time.Duration { return p.options.Liveness }
+
 // Stats is what the peer has done.
 func (p *Peer) Stats() Stats { return p.stats }
 
