@@ -24,6 +24,9 @@ const (
 	kindUDP     = "udp"     // rings, carried by package udp
 	kindUDPRaw  = "udp-raw" // a bare loop around a socket
 	kindUDPNet  = "udp-net" // net.UDPConn
+	kindTCP     = "tcp"     // rings, carried by package tcp
+	kindTCPRaw  = "tcp-raw" // a bare loop around a socket
+	kindTCPNet  = "tcp-net" // net.TCPConn
 	kindStall   = "stall"   // no messages: both sides watch their own processor
 )
 
@@ -55,14 +58,19 @@ type laneSpec struct {
 	Round    int      `json:"round,omitempty"`    // messages of a stream between two looks at the clock; 0 is roundBytes of them
 	Plain    bool     `json:"plain,omitempty"`    // one system call per batch of datagrams, each whole: neither UDP_SEGMENT nor UDP_GRO
 	Loose    bool     `json:"loose,omitempty"`    // the socket is not connected: each datagram has its address, as past the kernel
+	Gather   bool     `json:"gather,omitempty"`   // over TCP: a bare loop that writes as much at once as package tcp
 	Past     string   `json:"past,omitempty"`     // past the kernel's sockets, by AF_XDP attached that way
 
 	hub *xdp.Hub // of this side, past the kernel
 }
 
-// overUDP says whether the lane crosses a network.
-func (s laneSpec) overUDP() bool {
-	return s.Kind == kindUDP || s.Kind == kindUDPRaw || s.Kind == kindUDPNet
+// overNetwork says whether the lane crosses a network.
+func (s laneSpec) overNetwork() bool {
+	return s.Kind == kindUDP || s.Kind == kindUDPRaw || s.Kind == kindUDPNet || s.overTCP()
+}
+
+func (s laneSpec) overTCP() bool {
+	return s.Kind == kindTCP || s.Kind == kindTCPRaw || s.Kind == kindTCPNet
 }
 
 // near is the sending end of a lane.
@@ -235,7 +243,7 @@ func areaOf(s laneSpec) uint64 {
 			return pongArea(s.Size)
 		}
 		return slotsArea
-	case kindUDP, kindUDPRaw, kindUDPNet:
+	case kindUDP, kindUDPRaw, kindUDPNet, kindTCP, kindTCPRaw, kindTCPNet:
 		return udpArea
 	}
 	return 0
@@ -274,6 +282,8 @@ func openNear(s laneSpec, b board, seed uint64) (near, error) {
 		return &stallNear{}, nil
 	case kindUDP, kindUDPRaw, kindUDPNet:
 		return openUDPNear(s, b.At(s.Offset), seed)
+	case kindTCP, kindTCPRaw, kindTCPNet:
+		return openTCPNear(s, b.At(s.Offset), seed)
 	}
 	return nil, fmt.Errorf("bench: no lane of kind %q", s.Kind)
 }
@@ -301,6 +311,8 @@ func openFar(s laneSpec, b board) (far, error) {
 		return &stallFar{}, nil
 	case kindUDP, kindUDPRaw, kindUDPNet:
 		return openUDPFar(s, b.At(s.Offset))
+	case kindTCP, kindTCPRaw, kindTCPNet:
+		return openTCPFar(s, b.At(s.Offset))
 	}
 	return nil, fmt.Errorf("bench: no lane of kind %q", s.Kind)
 }

@@ -139,7 +139,7 @@ func plug(s Setup, specs []laneSpec) (away func() error, err error) {
 		return errors.Join(faults...)
 	}
 	for i := range specs {
-		if !specs[i].overUDP() {
+		if !specs[i].overNetwork() {
 			continue
 		}
 		if specs[i].Past != "" { // a pair of its own: a program on it would change what sockets see

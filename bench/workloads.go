@@ -62,6 +62,16 @@ type XDPPingPong struct{ Setup Setup }
 // with "udp-packed".
 type XDPThroughput struct{ Setup Setup }
 
+// TCPPingPong sends one message of Setup.Size bytes, 64 unless told otherwise, there and one back, each the whole way: a publisher's
+// ring, a link run inline, the kernel, the far link run inline, the mirror's reader. Baselines: "rawtcp", a bare loop around one
+// non-blocking connection with the payload alone on it; "nettcp", net.TCPConn, blocking.
+type TCPPingPong struct{ Setup Setup }
+
+// TCPThroughput streams 64-byte messages one way. The far side checks the number of each and copies it out. The variant "1KiB" has larger
+// messages. Baselines: "rawtcp" and "rawtcp-1KiB", bare loops whose writev gathers 64 messages at a time; "gather", a bare loop that
+// writes and reads as many bytes at once as package tcp does; "nettcp", net.TCPConn, which writes 32 messages at a time.
+type TCPThroughput struct{ Setup Setup }
+
 const (
 	batchSize = 32
 	pongSize  = 64
@@ -80,6 +90,8 @@ var catalogue = []struct {
 	{"udp/throughput", "64-byte messages over UDP, packed and one per datagram", func(s Setup) Workload { return UDPThroughput{s} }},
 	{"udp/sealed", "256-byte messages over UDP, sealed", func(s Setup) Workload { return UDPSealed{s} }},
 	{"udp/fanout", "at a fixed rate to a multicast group, one of four stopped", func(s Setup) Workload { return UDPFanOut{s} }},
+	{"tcp/pingpong", "one message there, one back, over TCP", func(s Setup) Workload { return TCPPingPong{s} }},
+	{"tcp/throughput", "64-byte messages over TCP", func(s Setup) Workload { return TCPThroughput{s} }},
 	{"xdp/pingpong", "one message there, one back, over AF_XDP (root)", func(s Setup) Workload { return XDPPingPong{s} }},
 	{"xdp/throughput", "messages over AF_XDP, one per datagram and packed (root)", func(s Setup) Workload { return XDPThroughput{s} }},
 }

@@ -3,7 +3,7 @@ package link
 import "github.com/alphapulse/transport/seal"
 
 const (
-	batchBytes  = 128 << 10                                          // after which a batch is full
+	batchBytes  = 64 << 10                                           // after which a batch is full
 	batchPieces = 64                                                 // lent at once
 	envelope    = 16 << 10                                           // bytes of records in an envelope
 	gatherFrom  = 4 << 10                                            // bytes of a body from which on it is lent where it lies

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	recvBytes    = 128 << 10                                  // read at once
+	recvBytes    = 64 << 10                                   // read at once
 	roomBytes    = recvBytes + seal.HeaderSize + seal.MaxBody // and what is left of the envelope before
 	connectEvery = 100 * time.Microsecond                     // between two looks at a connection that is being made
 )

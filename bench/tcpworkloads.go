@@ -1,0 +1,45 @@
+package bench
+
+import "context"
+
+// Run measures the ping-pong over TCP.
+func (w TCPPingPong) Run(ctx context.Context) (*Report, error) {
+	s, err := w.Setup.filled(pongSize, false)
+	if err != nil {
+		return nil, err
+	}
+	lane := func(name, kind string) laneSpec {
+		return laneSpec{Name: name, Kind: kind, Pattern: patternPingPong, Size: s.Size}
+	}
+	return run(ctx, s, plan{
+		name: "tcp/pingpong", subject: "tcp", against: []string{"rawtcp", "nettcp"},
+		lanes: []laneSpec{lane("nettcp", kindTCPNet), lane("rawtcp", kindTCPRaw), lane("tcp", kindTCP)},
+	})
+}
+
+// Run measures throughput over TCP.
+func (w TCPThroughput) Run(ctx context.Context) (*Report, error) {
+	s, err := w.Setup.filled(payloadSize, false)
+	if err == nil {
+		err = fixedSize(s, payloadSize)
+	}
+	if err != nil {
+		return nil, err
+	}
+	lane := func(name, kind string, size int) laneSpec {
+		return laneSpec{Name: name, Kind: kind, Pattern: patternStream, Size: size, Batch: batchSize}
+	}
+	gather := func(s laneSpec) laneSpec {
+		s.Gather = true
+		return s
+	}
+	return run(ctx, s, plan{
+		name: "tcp/throughput", subject: "tcp", against: []string{"rawtcp", "gather", "nettcp"},
+		variants: map[string]variant{"1KiB": {"1KiB", []string{"rawtcp-1KiB"}}},
+		lanes: []laneSpec{
+			lane("nettcp", kindTCPNet, payloadSize), lane("tcp", kindTCP, payloadSize), lane("rawtcp", kindTCPRaw, payloadSize),
+			gather(lane("gather", kindTCPRaw, payloadSize)),
+			lane("1KiB", kindTCP, 1024), lane("rawtcp-1KiB", kindTCPRaw, 1024),
+		},
+	})
+}
