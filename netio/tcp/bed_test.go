@@ -46,6 +46,7 @@ type bed struct {
 	events   []link.Event
 	sinks    map[uint64]*sink
 	idle     []func()
+	dial     func() (int, error) // in place of dialer
 }
 
 // newBed opens both: "a" dials "b" and sends in the channels.
@@ -113,7 +114,11 @@ func (b *bed) opened(r *ring.Ring) {
 }
 
 func (b *bed) step() {
-	if _, err := b.dialer.Do(); err != nil {
+	dial := b.dialer.Do
+	if b.dial != nil {
+		dial = b.dial
+	}
+	if _, err := dial(); err != nil {
 		b.t.Fatal(err)
 	}
 	if _, err := b.listener.Do(); err != nil {

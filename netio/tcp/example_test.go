@@ -60,6 +60,20 @@ func ExampleDial() {
 	// Output: hello from ldn1, over 1 connection
 }
 
+// Four links to one node, of which two are kept connected whether they carry anything.
+func ExampleNewPool() {
+	to := netip.MustParseAddrPort("127.0.0.1:7700")
+	p, err := tcp.NewPool(tcp.PoolOptions{Min: 2, Max: 4, Dial: tcp.DialOptions{To: to, Link: link.Options{Node: "ldn1", Peer: "nyc1"}}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer p.Close()
+	_, rings := p.Links()
+	fmt.Println(rings)
+	// Output: [0 0]
+}
+
 func ExampleSocket() {
 	_, err := tcp.Dial(tcp.DialOptions{Socket: tcp.Socket{SendBuffer: 1 << 20}})
 	fmt.Println(err)
