@@ -59,6 +59,27 @@ func ExampleUDPSealed_Run() {
 	// Output: true bench: bad setup: this workload and its baselines carry 256 bytes
 }
 
+func ExampleTCPPingPong_Run() {
+	w := bench.TCPPingPong{Setup: bench.Setup{Net: "pigeons"}}
+	_, err := w.Run(context.Background())
+	fmt.Println(errors.Is(err, bench.ErrSetup), err)
+	// Output: true bench: bad setup: network "pigeons": it is loopback or veth
+}
+
+func ExampleTCPThroughput_Run() {
+	w := bench.TCPThroughput{Setup: bench.Setup{Size: 100}}
+	_, err := w.Run(context.Background())
+	fmt.Println(errors.Is(err, bench.ErrSetup), err)
+	// Output: true bench: bad setup: this workload and its baselines carry 64 bytes
+}
+
+func ExampleTCPPublish_Run() {
+	w := bench.TCPPublish{Setup: bench.Setup{Size: 100}}
+	_, err := w.Run(context.Background())
+	fmt.Println(errors.Is(err, bench.ErrSetup), err)
+	// Output: true bench: bad setup: this workload and its baselines carry 64 bytes
+}
+
 func ExampleNew() {
 	for _, name := range bench.Names() {
 		w, err := bench.New(name, bench.Setup{Rate: -1})

@@ -35,6 +35,7 @@ const (
 	patternPingPong = "ping-pong" // one message there, one back, closed loop
 	patternStream   = "stream"    // as many as fit, one way
 	patternOneWay   = "one-way"   // at instants fixed beforehand
+	patternPublish  = "publish"   // batches, of which the publisher's part is timed
 	patternFan      = "fan"       // one-way, to a multicast group
 )
 
@@ -63,6 +64,9 @@ type laneSpec struct {
 
 	hub *xdp.Hub // of this side, past the kernel
 }
+
+// here says whether both ends of the lane are in this process.
+func (s laneSpec) here() bool { return s.Kind == kindChannel || s.Pattern == patternPublish }
 
 // overNetwork says whether the lane crosses a network.
 func (s laneSpec) overNetwork() bool {
@@ -261,6 +265,9 @@ func place(specs []laneSpec) int64 {
 
 // openNear opens the sending end of a lane.
 func openNear(s laneSpec, b board, seed uint64) (near, error) {
+	if s.Pattern == patternPublish {
+		return newPublish(s, seed)
+	}
 	switch s.Kind {
 	case kindLine:
 		return newLineNear(s, b), nil
@@ -290,6 +297,9 @@ func openNear(s laneSpec, b board, seed uint64) (near, error) {
 
 // openFar opens the answering end of a lane; nil for a lane that has both ends on the near side.
 func openFar(s laneSpec, b board) (far, error) {
+	if s.Pattern == patternPublish {
+		return nil, nil
+	}
 	switch s.Kind {
 	case kindLine:
 		return newLineFar(s, b), nil

@@ -211,7 +211,7 @@ func (e *engine) turn(ctx context.Context, i, round int) error {
 	if t.spec.Kind == kindStall {
 		length = stallSlice
 	}
-	local := t.spec.Kind == kindChannel
+	local := t.spec.here()
 	if !local {
 		if err := e.peer.enter(i); err != nil {
 			return err

@@ -43,3 +43,21 @@ func (w TCPThroughput) Run(ctx context.Context) (*Report, error) {
 		},
 	})
 }
+
+// Run measures what publishing costs.
+func (w TCPPublish) Run(ctx context.Context) (*Report, error) {
+	s, err := w.Setup.filled(payloadSize, false)
+	if err == nil {
+		err = fixedSize(s, payloadSize)
+	}
+	if err != nil {
+		return nil, err
+	}
+	lane := func(name, kind string) laneSpec {
+		return laneSpec{Name: name, Kind: kind, Pattern: patternPublish, Size: payloadSize}
+	}
+	return run(ctx, s, plan{
+		name: "tcp/publish", subject: "tcp", against: []string{"local"},
+		lanes: []laneSpec{lane("local", kindRing), lane("tcp", kindTCP)},
+	})
+}

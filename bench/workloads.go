@@ -72,6 +72,10 @@ type TCPPingPong struct{ Setup Setup }
 // writes and reads as many bytes at once as package tcp does; "nettcp", net.TCPConn, which writes 32 messages at a time.
 type TCPThroughput struct{ Setup Setup }
 
+// TCPPublish times a publisher's batches of 256 messages of 64 bytes, of which a link over TCP takes what it carries. The baseline "local"
+// is a ring with one gating reader. A round trip of the report is one batch.
+type TCPPublish struct{ Setup Setup }
+
 const (
 	batchSize = 32
 	pongSize  = 64
@@ -92,6 +96,7 @@ var catalogue = []struct {
 	{"udp/fanout", "at a fixed rate to a multicast group, one of four stopped", func(s Setup) Workload { return UDPFanOut{s} }},
 	{"tcp/pingpong", "one message there, one back, over TCP", func(s Setup) Workload { return TCPPingPong{s} }},
 	{"tcp/throughput", "64-byte messages over TCP", func(s Setup) Workload { return TCPThroughput{s} }},
+	{"tcp/publish", "what a publisher spends on a batch that a link over TCP carries", func(s Setup) Workload { return TCPPublish{s} }},
 	{"xdp/pingpong", "one message there, one back, over AF_XDP (root)", func(s Setup) Workload { return XDPPingPong{s} }},
 	{"xdp/throughput", "messages over AF_XDP, one per datagram and packed (root)", func(s Setup) Workload { return XDPThroughput{s} }},
 }

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // scaled divides a count by PULSE_SCALE, but leaves enough of it to say something.
 func scaled(n int) int {
 	if scale, err := strconv.Atoi(os.Getenv("PULSE_SCALE")); err == nil && scale > 1 {
-		return max(n/scale, min(n, 500))
+		return max(n/scale, min(n, 10_000))
 	}
 	return n
 }
