@@ -80,6 +80,13 @@ func ExampleTCPPublish_Run() {
 	// Output: true bench: bad setup: this workload and its baselines carry 64 bytes
 }
 
+func ExampleTCPFanOut_Run() {
+	w := bench.TCPFanOut{Setup: bench.Setup{Size: 100}}
+	_, err := w.Run(context.Background())
+	fmt.Println(errors.Is(err, bench.ErrSetup), err)
+	// Output: true bench: bad setup: this workload and its baselines carry 64 bytes
+}
+
 func ExampleNew() {
 	for _, name := range bench.Names() {
 		w, err := bench.New(name, bench.Setup{Rate: -1})

@@ -36,6 +36,7 @@ const (
 	patternStream   = "stream"    // as many as fit, one way
 	patternOneWay   = "one-way"   // at instants fixed beforehand
 	patternPublish  = "publish"   // batches, of which the publisher's part is timed
+	patternCrowd    = "crowd"     // rounds over many channels of one link
 	patternFan      = "fan"       // one-way, to a multicast group
 )
 
@@ -60,13 +61,16 @@ type laneSpec struct {
 	Plain    bool     `json:"plain,omitempty"`    // one system call per batch of datagrams, each whole: neither UDP_SEGMENT nor UDP_GRO
 	Loose    bool     `json:"loose,omitempty"`    // the socket is not connected: each datagram has its address, as past the kernel
 	Gather   bool     `json:"gather,omitempty"`   // over TCP: a bare loop that writes as much at once as package tcp
+	Stopped  bool     `json:"stopped,omitempty"`  // of a crowd: the last channel's reader does not read
 	Past     string   `json:"past,omitempty"`     // past the kernel's sockets, by AF_XDP attached that way
 
 	hub *xdp.Hub // of this side, past the kernel
 }
 
 // here says whether both ends of the lane are in this process.
-func (s laneSpec) here() bool { return s.Kind == kindChannel || s.Pattern == patternPublish }
+func (s laneSpec) here() bool {
+	return s.Kind == kindChannel || s.Pattern == patternPublish || s.Pattern == patternCrowd
+}
 
 // overNetwork says whether the lane crosses a network.
 func (s laneSpec) overNetwork() bool {
@@ -265,8 +269,11 @@ func place(specs []laneSpec) int64 {
 
 // openNear opens the sending end of a lane.
 func openNear(s laneSpec, b board, seed uint64) (near, error) {
-	if s.Pattern == patternPublish {
+	switch s.Pattern {
+	case patternPublish:
 		return newPublish(s, seed)
+	case patternCrowd:
+		return newTCPCrowd(s, seed)
 	}
 	switch s.Kind {
 	case kindLine:
@@ -297,7 +304,7 @@ func openNear(s laneSpec, b board, seed uint64) (near, error) {
 
 // openFar opens the answering end of a lane; nil for a lane that has both ends on the near side.
 func openFar(s laneSpec, b board) (far, error) {
-	if s.Pattern == patternPublish {
+	if s.here() {
 		return nil, nil
 	}
 	switch s.Kind {

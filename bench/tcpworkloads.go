@@ -61,3 +61,21 @@ func (w TCPPublish) Run(ctx context.Context) (*Report, error) {
 		lanes: []laneSpec{lane("local", kindRing), lane("tcp", kindTCP)},
 	})
 }
+
+// Run measures what a stopped reader costs the other channels of a link.
+func (w TCPFanOut) Run(ctx context.Context) (*Report, error) {
+	s, err := w.Setup.filled(payloadSize, false)
+	if err == nil {
+		err = fixedSize(s, payloadSize)
+	}
+	if err != nil {
+		return nil, err
+	}
+	lane := func(name string, stopped bool) laneSpec {
+		return laneSpec{Name: name, Kind: kindTCP, Pattern: patternCrowd, Size: payloadSize, Stopped: stopped}
+	}
+	return run(ctx, s, plan{
+		name: "tcp/fanout", subject: "stopped", against: []string{"all"},
+		lanes: []laneSpec{lane("all", false), lane("stopped", true)},
+	})
+}

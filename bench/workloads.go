@@ -76,6 +76,10 @@ type TCPThroughput struct{ Setup Setup }
 // is a ring with one gating reader. A round trip of the report is one batch.
 type TCPPublish struct{ Setup Setup }
 
+// TCPFanOut carries 64 channels over one link, one of which has a reader that stopped; its publisher has no room soon. Measured are rounds of
+// one message in each channel, until the last of the other 63 was read. The baseline "all" has 64 readers that read.
+type TCPFanOut struct{ Setup Setup }
+
 const (
 	batchSize = 32
 	pongSize  = 64
@@ -97,6 +101,7 @@ var catalogue = []struct {
 	{"tcp/pingpong", "one message there, one back, over TCP", func(s Setup) Workload { return TCPPingPong{s} }},
 	{"tcp/throughput", "64-byte messages over TCP", func(s Setup) Workload { return TCPThroughput{s} }},
 	{"tcp/publish", "what a publisher spends on a batch that a link over TCP carries", func(s Setup) Workload { return TCPPublish{s} }},
+	{"tcp/fanout", "64 channels over one link, one of whose readers stopped", func(s Setup) Workload { return TCPFanOut{s} }},
 	{"xdp/pingpong", "one message there, one back, over AF_XDP (root)", func(s Setup) Workload { return XDPPingPong{s} }},
 	{"xdp/throughput", "messages over AF_XDP, one per datagram and packed (root)", func(s Setup) Workload { return XDPThroughput{s} }},
 }

@@ -36,7 +36,6 @@ const tickEvery = 200 * time.Microsecond // between two looks at what time bring
 // valid: use NewPeer.
 type Peer struct {
 	options  Options
-	start    uint64
 	channels map[uint32]*channel
 	feeds    []*feed
 	turn     int // the feed that is filled first

@@ -404,12 +404,10 @@ func TestAChannelThatDiffersIsRefusedAndTheOthersFlow(t *testing.T) {
 	b.Channels[1].Domain = "execution"
 	b.Channels = b.Channels[:2]
 	d := newBed(t, 1, a, b)
-	var all []*source
 	for _, name := range []string{"ticks", "orders", "logs"} {
 		one := newSource(t, ring.Options{})
 		must(t, d.a.Add(name, one.ring))
 		one.publish(50)
-		all = append(all, one)
 	}
 	d.connect()
 	d.until("what agrees flows", func() bool { return d.b.Stats().FramesIn == 1 })
