@@ -12,7 +12,6 @@ import (
 
 	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/ring"
-	"github.com/alphapulse/transport/seal"
 )
 
 // pair is the options of two nodes: the one sends in channels that the other takes.
@@ -521,52 +520,57 @@ func TestSteadyConversationAllocatesNothing(t *testing.T) {
 	}
 }
 
-// FuzzTake gives a peer that has greeted whatever a stranger may send.
-func FuzzTake(f *testing.F) {
-	hello := func(h seal.Header, body []byte) []byte {
-		b := make([]byte, seal.HeaderSize, seal.HeaderSize+len(body))
-		h.Length = len(body)
-		h.Put(b)
-		return append(b, body...)
+// A mirror's file that is behind what the sender has released counts what is missing, and does not begin anew in silence.
+func TestAMirrorThatIsBehindLearnsWhatItMissed(t *testing.T) {
+	s := newSinks(t)
+	a, b := pair(s, netio.InboxOptions{Capacity: 1 << 14}, Reliable, "ticks")
+	d := newBed(t, 3, a, b)
+	one := newSource(t, ring.Options{Capacity: 1 << 14})
+	must(t, d.a.Add("ticks", one.ring))
+	d.connect()
+	for range 10 {
+		one.publish(100)
 	}
-	id := seal.ChannelID("ticks")
-	first := hello(seal.Header{Kind: seal.Heartbeat, Channel: id, Source: 7, Seq: 1}, nil)
-	record := []byte{21, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'h', 'e', 'l', 'l', 'o', 0, 0, 0}
-	f.Add(first)
-	f.Add(append(first, hello(seal.Header{Kind: seal.Data, Channel: id, Source: 7, Seq: 1}, record)...))
-	f.Add(append(first, hello(seal.Header{Kind: seal.Fragment, Channel: id, Source: 7, Seq: 1}, append([]byte{0, 0, 0, 0, 21, 0, 0, 0}, record...))...))
-	f.Add(append(first, hello(seal.Header{Kind: seal.Lost, Channel: id, Source: 7, Seq: 1}, []byte{9, 0, 0, 0, 0, 0, 0, 0})...))
-	f.Add(hello(seal.Header{Kind: seal.Status, Channel: seal.ChannelID("orders"), Source: 7, Seq: 1}, make([]byte, 32)))
-	f.Add(hello(seal.Header{Kind: seal.Beat}, make([]byte, 24)))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		inbox := netio.InboxOptions{Capacity: 1 << 13, Sources: 2}
-		p, err := NewPeer(Options{Node: "b", Start: 1, Channels: []Channel{
-			{Contract: Contract{Name: "ticks", Takes: true, Largest: 800}, Inbox: inbox}, {Contract: Contract{Name: "orders", Sends: true, Largest: 800}}}})
-		must(t, err)
-		defer func() { must(t, p.Close()) }()
-		r, err := ring.Create(ring.Options{Capacity: 1 << 13, Instance: 7})
-		must(t, err)
-		defer func() { must(t, r.Close()) }()
-		must(t, p.Add("orders", r))
-		defer func() { _, _ = p.Remove("orders", r) }()
-		g, err := AppendGreeting(nil, Greeting{Node: "a", Start: 1, Channels: []Contract{{Name: "ticks", Sends: true, Largest: 800}, {Name: "orders", Takes: true, Largest: 800}}})
-		must(t, err)
-		p.Open(0)
-		if n, _, err := p.Take(0, g); n != len(g) || err != nil {
-			t.Fatal(n, err)
-		}
-		n, busy, err := p.Take(time.Millisecond, b)
-		if n < 0 || n > len(b) || busy {
-			t.Fatal(n, busy, err)
-		}
-		if err == nil && len(b)-n >= seal.HeaderSize+seal.MaxBody {
-			t.Fatalf("%d bytes are left", len(b)-n)
-		}
-		for range 3 {
-			pieces, _ := p.Fill(time.Millisecond)
-			for _, piece := range pieces {
-				p.Sent(len(piece))
-			}
-		}
-	})
+	d.until("they arrive", func() bool { return d.b.Stats().FramesIn == 10 && d.a.Drained() })
+	d.cut(errors.New("killed"))
+	must(t, d.b.Close())
+	for _, k := range s.all {
+		must(t, k.reader.Close())
+	}
+	old := netio.InboxOptions{Capacity: 1 << 14, Dir: t.TempDir()}
+	inbox, err := netio.NewInbox(old)
+	must(t, err)
+	_, err = inbox.Open(one.ring.Info().Instance, 4) // it had three
+	must(t, err)
+	must(t, inbox.Close())
+	s = newSinks(t)
+	b.Channels[0].Inbox = s.inbox(old)
+	b.Events = d.a.options.Events
+	d.b, err = NewPeer(b)
+	must(t, err)
+	d.connect()
+	one.publish(100)
+	d.until("the next arrives", func() bool { return d.b.Stats().FramesIn == 1 })
+	k := s.all[one.ring.Info().Instance]
+	if k.drain(1); k.got != 1 || k.reader.Lost() != 7 || d.b.Stats().LostIn != 7 || d.a.Stats().LostOut != 7 {
+		t.Errorf("%d arrived, %d lost, %+v", k.got, k.reader.Lost(), d.b.Stats())
+	}
 }
+
+// A peer that nobody ran for a while does not take that for the other's silence.
+func TestStandingStillIsNobodysSilence(t *testing.T) {
+	a, b := pair(newSinks(t), netio.InboxOptions{}, Reliable, "ticks")
+	d := newBed(t, 1, a, b)
+	d.connect()
+	d.until("both greet", func() bool { _, ok := d.a.Greeted(); _, ok2 := d.b.Greeted(); return ok && ok2 })
+	for range 20 {
+		for end := d.now + 50*time.Millisecond; d.now < end; {
+			d.step()
+		}
+		d.now += 5 * DefaultLiveness
+	}
+	if len(d.errs) > 0 {
+		t.Error(d.errs)
+	}
+}
+
