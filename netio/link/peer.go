@@ -122,17 +122,38 @@ func (p *Peer) Add(name string, r *ring.Ring) error {
 }
 
 // Remove has the peer carry a ring no more. What is not confirmed stays in the ring: on a reliable channel the link's place there gates
-// on, for another link of the same name, until ring.Ring.Forget. It reports whether the peer had it.
+// on, for another link of the same name, until ring.Ring.Forget, or until the ring is full: a publisher takes it for dead then. Between
+// two links of one process Detach and Attach leave no such moment. It reports whether the peer had the ring.
 func (p *Peer) Remove(name string, r *ring.Ring) (bool, error) {
+	reader := p.Detach(name, r)
+	if reader == nil {
+		return false, nil
+	}
+	return true, reader.Close()
+}
+
+// Detach has the peer carry a ring no more, and hands over its reader, which gates on: another link's Attach goes on where the other node
+// has confirmed. nil: the peer does not have the ring.
+func (p *Peer) Detach(name string, r *ring.Ring) *ring.Reader {
 	id := seal.ChannelID(name)
 	for i, f := range p.feeds {
 		if f.ring == r && f.channel.id == id {
 			p.feeds = append(p.feeds[:i:i], p.feeds[i+1:]...)
 			p.out.own()
-			return true, f.reader.Close()
+			return f.reader
 		}
 	}
-	return false, nil
+	return nil
+}
+
+// Attach is Add with the reader that another link's Detach handed over. It is the peer's from now on, unless it answers an error.
+func (p *Peer) Attach(name string, r *ring.Ring, reader *ring.Reader) error {
+	c := p.channels[seal.ChannelID(name)]
+	if c == nil || c.Name != name || !c.Sends {
+		return fmt.Errorf("%w: %q to send in", ErrChannel, name)
+	}
+	p.feeds = append(p.feeds, feedOf(c, r, reader))
+	return nil
 }
 
 // Open begins a connection: what the last one has not confirmed goes again.

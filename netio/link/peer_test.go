@@ -573,4 +573,3 @@ func TestStandingStillIsNobodysSilence(t *testing.T) {
 		t.Error(d.errs)
 	}
 }
-

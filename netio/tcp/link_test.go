@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -230,4 +232,43 @@ func TestWhatIsClosedSaysSo(t *testing.T) {
 	if err := b.listener.Channel("none").Add(s.ring); !errors.Is(err, link.ErrChannel) {
 		t.Error(err)
 	}
+}
+
+// While one goroutine runs both ends, others give them rings, take them back and ask how they are.
+func TestEverythingButDoMayBeCalledFromAnywhere(t *testing.T) {
+	b := newBed(t, nil, "ticks")
+	s := newSource(t, 1<<16)
+	must(t, b.dialer.Add("ticks", s.ring))
+	var others sync.WaitGroup
+	var stop atomic.Bool
+	others.Go(func() {
+		for !stop.Load() {
+			reader := b.dialer.Detach("ticks", s.ring)
+			if reader == nil {
+				t.Error("the ring is gone")
+				return
+			}
+			if err := b.dialer.Attach("ticks", s.ring, reader); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	others.Go(func() {
+		for !stop.Load() {
+			_, _, _, _ = b.dialer.Stats(), b.dialer.Alive(), b.dialer.Lag(), b.dialer.Flows("ticks")
+			for _, l := range b.listener.Links() {
+				_, _ = l.Stats(), l.Drained()
+			}
+			_, _, _ = b.dialer.Way()
+		}
+	})
+	const n = 2000
+	b.until("all arrive", func() bool {
+		s.publish(n, 64)
+		b.sink(s).drain()
+		return b.sink(s) != nil && b.sink(s).got == n
+	})
+	stop.Store(true)
+	others.Wait()
 }

@@ -28,7 +28,7 @@ const (
 // Listener takes connections, and has a Link for each node. It is a worker: Do runs it and all its links. Do belongs to one goroutine;
 // everything else may be called from any. The zero Listener is not valid: use Listen.
 type Listener struct {
-	mu      sync.Mutex // guards what follows, but for what only Do uses
+	mu      sync.Mutex // held by Do, too: it gives up rather than wait
 	options ListenOptions
 	links   []*Link
 	rings   []carried
@@ -36,6 +36,7 @@ type Listener struct {
 	closed  bool
 
 	taken     taker
+	local     netip.AddrPort
 	newcomers []*newcomer
 	clock     clock
 	retryAt   time.Duration
@@ -93,11 +94,12 @@ func Listen(o ListenOptions) (*Listener, error) {
 	if l.taken, err = o.listen(so); err != nil {
 		return nil, errors.Join(fmt.Errorf("tcp: node %q listens on %s: %w", o.Link.Node, o.Bind, err), l.Close())
 	}
+	l.local = l.taken.local()
 	return l, nil
 }
 
 // Local returns the own address.
-func (l *Listener) Local() netip.AddrPort { return l.taken.local() }
+func (l *Listener) Local() netip.AddrPort { return l.local }
 
 // SetNow lends the time of a cycle, see numa.Clocked.
 func (l *Listener) SetNow(now time.Time) {
@@ -109,10 +111,14 @@ func (l *Listener) SetNow(now time.Time) {
 
 // Do takes connections, hears who they are, and runs every link once. It returns how many frames they carried and took.
 func (l *Listener) Do() (frames int, err error) {
-	now := l.clock.read()
-	if l.taken == nil {
-		return 0, fmt.Errorf("tcp: listener: %w", net.ErrClosed)
+	if !l.mu.TryLock() {
+		return 0, nil
 	}
+	defer l.mu.Unlock()
+	if l.closed {
+		return 0, fmt.Errorf("tcp: listener of %q: %w", l.options.Link.Node, net.ErrClosed)
+	}
+	now := l.clock.read()
 	if now >= l.retryAt {
 		l.accept(now)
 	}
@@ -211,8 +217,6 @@ func (l *Listener) greet(n *newcomer, now time.Duration) (bool, error) {
 			return false, fmt.Errorf("%w: %q greets with the certificate of %q", link.ErrStranger, g.Node, node)
 		}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	one, err := l.link(g.Node, g.Link)
 	if err != nil {
 		return false, err
@@ -328,7 +332,6 @@ func (l *Listener) Close() error {
 	var faults []error
 	if l.taken != nil {
 		faults = append(faults, l.taken.Close())
-		l.taken = nil
 	}
 	for _, n := range l.newcomers {
 		faults = append(faults, n.close())
@@ -363,7 +366,7 @@ func (o *ListenOptions) listen(so sys.TCPOptions) (taker, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &secretTaker{listener: n, config: o.TLS, connect: o.Connect, arrived: make(chan *arrival, strangers)}
+	s := &secretTaker{listener: n, config: o.TLS, connect: o.Connect, arrived: make(chan *arrival, strangers), closed: make(chan struct{})}
 	s.done.Go(s.accept)
 	return s, nil
 }
@@ -392,6 +395,7 @@ type secretTaker struct {
 	config   *tls.Config
 	connect  time.Duration
 	arrived  chan *arrival
+	closed   chan struct{}
 	done     sync.WaitGroup
 }
 
@@ -411,7 +415,11 @@ func (s *secretTaker) accept() {
 			return
 		}
 		if err != nil {
-			s.arrived <- &arrival{err: err} // it waits here until somebody has heard
+			s.offer(&arrival{err: err})
+			select {
+			case <-s.closed:
+			case <-time.After(acceptAgain):
+			}
 			continue
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), s.connect)
@@ -422,11 +430,19 @@ func (s *secretTaker) accept() {
 				one.err = fmt.Errorf("from %s: %w", c.RemoteAddr(), cmp.Or(err, ctx.Err()))
 			}
 		}()
-		select {
-		case s.arrived <- &arrival{attempt: one}:
-		default: // nobody takes them
-			_ = one.Close()
+		if !s.offer(&arrival{attempt: one}) {
+			_ = one.Close() // a stranger's
 		}
+	}
+}
+
+// offer leaves what arrived for the worker, and reports false when there are too many already.
+func (s *secretTaker) offer(a *arrival) bool {
+	select {
+	case s.arrived <- a:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -441,17 +457,13 @@ func (s *secretTaker) take() (attempt, error) {
 
 func (s *secretTaker) Close() error {
 	err := s.listener.Close()
-	for {
-		select {
-		case a := <-s.arrived:
-			if a.attempt != nil {
-				_ = a.Close()
-			}
-			continue
-		default:
-		}
-		break
-	}
+	close(s.closed)
 	s.done.Wait()
+	close(s.arrived)
+	for a := range s.arrived {
+		if a.attempt != nil {
+			_ = a.Close() // a stranger's
+		}
+	}
 	return err
 }

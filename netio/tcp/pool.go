@@ -163,11 +163,12 @@ func (p *Pool) move(from, to *member) error {
 	for len(from.rings) > 0 {
 		c := from.rings[0]
 		from.rings = from.rings[1:]
-		if _, err := from.Remove(c.channel, c.ring); err != nil && !errors.Is(err, ring.ErrClosed) {
-			return err
+		reader := from.Detach(c.channel, c.ring)
+		if reader == nil {
+			continue
 		}
-		if err := to.Add(c.channel, c.ring); err != nil {
-			return err
+		if err := to.Attach(c.channel, c.ring, reader); err != nil {
+			return errors.Join(err, reader.Close())
 		}
 		to.rings = append(to.rings, c)
 		p.moves++
