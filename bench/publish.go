@@ -69,14 +69,18 @@ func (l *publishNear) serve() {
 		for l.active.Load() && err == nil {
 			err = l.taker.take(see)
 		}
+		l.turns <- struct{}{}
 	}
 	l.done <- err
 }
 
 func (l *publishNear) run(s *slice) error {
 	l.active.Store(true)
-	defer l.active.Store(false)
 	l.turns <- struct{}{}
+	defer func() {
+		l.active.Store(false)
+		<-l.turns // it has seen that, or it would miss it when the next slice follows at once
+	}()
 	for more := true; more; {
 		t0 := s.clock.now()
 		waited, err := l.publish(s)

@@ -103,14 +103,18 @@ func (l *tcpCrowd) serve() {
 			}
 			l.seen.Store(least)
 		}
+		l.turns <- struct{}{}
 	}
 	l.done <- err
 }
 
 func (l *tcpCrowd) run(s *slice) error {
 	l.active.Store(true)
-	defer l.active.Store(false)
 	l.turns <- struct{}{}
+	defer func() {
+		l.active.Store(false)
+		<-l.turns // it has seen that, or it would miss it when the next slice follows at once
+	}()
 	for more := true; more; {
 		t0 := s.clock.now()
 		for i := range l.outs {
