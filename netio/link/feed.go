@@ -282,8 +282,11 @@ func (p *Peer) answered(c *channel, h *seal.Header, body []byte) error {
 	}
 	if h.Kind == seal.Nak {
 		var ranges [seal.MaxRanges]seal.Range
-		if _, err := seal.ParseNak(body, &ranges); err != nil || !f.open || ranges[0].First > f.due {
+		if _, err := seal.ParseNak(body, &ranges); err != nil || f.open && ranges[0].First > f.due {
 			return p.broken(Malformed)
+		}
+		if !f.open { // said before the ring came back
+			return nil
 		}
 		p.stats.Rewinds++
 		f.acked = max(f.acked, ranges[0].First)

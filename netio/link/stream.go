@@ -176,7 +176,7 @@ func (s *stream) enter(p *Peer) bool {
 	return true
 }
 
-// stands takes a heartbeat: the first on a connection asks where to go on.
+// stands takes a heartbeat, which asks where to go on.
 func (p *Peer) stands(s *stream, h *seal.Header) {
 	switch {
 	case !s.met:
@@ -187,8 +187,13 @@ func (p *Peer) stands(s *stream, h *seal.Header) {
 		if s.retryAt <= p.clock {
 			p.find(s, h.Seq)
 		}
-	case h.Seq > s.next && !s.asked && !s.stalled:
-		p.ahead(s, h.Seq)
+	default:
+		if h.Seq > s.next {
+			p.ahead(s, h.Seq)
+		}
+		if s.retryAt == 0 { // it may be a ring that has come back to its link, and waits for an answer
+			s.status, p.answers = true, true
+		}
 	}
 }
 
