@@ -30,6 +30,8 @@ var floors = []struct {
 	{"internal/trades", 2, "captured trades as protocol_v2 messages"},
 	{"netio", 2, "what socket workers share"},
 	{"netio/link", 2, "the conversation that tcp and quic carry; no I/O"},
+	{"netio/trust", 2, "who a node is and whom it believes; the standard library only"},
+	{"netio/control", 4, "what two nodes agree on before frames flow; over the media, for its tests run them"},
 	{"netio/udp", 3, "a medium"},
 	{"netio/tcp", 3, "a medium"},
 	{"netio/quic", 3, "a medium"},
@@ -56,14 +58,15 @@ var floors = []struct {
 
 // hotWing must build and be audited alone: these packages reach no other third-party module, directly or through the module.
 var hotWing = map[string][]string{
-	"ring":       {"golang.org/x/sys"},
-	"numa":       {"golang.org/x/sys"},
-	"seal":       {"golang.org/x/sys", "golang.org/x/crypto"},
-	"netio":      {"golang.org/x/sys", "golang.org/x/crypto"},
-	"netio/udp":  {"golang.org/x/sys", "golang.org/x/crypto"},
-	"xdp":        {"golang.org/x/sys", "golang.org/x/crypto", "github.com/cilium/ebpf"},
-	"xdp/packet": {"golang.org/x/sys"},
-	"tlv":        {},
+	"ring":        {"golang.org/x/sys"},
+	"numa":        {"golang.org/x/sys"},
+	"seal":        {"golang.org/x/sys", "golang.org/x/crypto"},
+	"netio":       {"golang.org/x/sys", "golang.org/x/crypto"},
+	"netio/trust": {},
+	"netio/udp":   {"golang.org/x/sys", "golang.org/x/crypto"},
+	"xdp":         {"golang.org/x/sys", "golang.org/x/crypto", "github.com/cilium/ebpf"},
+	"xdp/packet":  {"golang.org/x/sys"},
+	"tlv":         {},
 }
 
 // apart lists what must not reach what, directly or through the module. A path ending in a dot is a third-party prefix.
