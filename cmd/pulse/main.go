@@ -45,7 +45,7 @@ func newRoot() *cobra.Command {
 			ran = true
 		},
 	}
-	root.AddCommand(newBench(), newBenchPeer(), newChaos(), newDecode(), newDemo(), newDiff(), newExplain(), newFeed(), newInit(), newKeygen(),
+	root.AddCommand(newBench(), newBenchPeer(), newCert(), newChaos(), newDecode(), newDemo(), newDiff(), newExplain(), newFeed(), newInit(), newKeygen(),
 		newPlan(), newSchema(), newSink(), newStrategy(), newValidate(), newXDP())
 	return root
 }
