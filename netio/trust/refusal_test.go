@@ -138,9 +138,10 @@ func TestBelievedPeersSpeakTheNewestTLSAndResumeNothing(t *testing.T) {
 	a := trusttest.Authority(t)
 	here, there := trusttest.Identity(t, a, "node-a", "10.0.0.1", "spiffe://pulse/node/a"), trusttest.Identity(t, a, "node-b")
 	config := client(t, there, "spiffe://pulse/node/a")
-	config.ClientSessionCache = tls.NewLRUClientSessionCache(4)
+	config.ClientSessionCache, config.ServerName = tls.NewLRUClientSessionCache(4), "whoever"
+	server := here.Server(protocol)
 	for range 2 {
-		e, atServer, atClient := shake(t, here.Server(protocol), config)
+		e, atServer, atClient := shake(t, server, config)
 		must(t, atServer)
 		must(t, atClient)
 		e.echo(t)
