@@ -16,6 +16,7 @@ var (
 	ErrEnded    = errors.New("control: the peer closed the link")                                    // by its own will; the text says why
 	ErrMessage  = errors.New("control: the peer sent what no node sends")                            // the text says what
 	ErrPeer     = errors.New("control: another node than its certificate or the dialling side says") // the text says which
+	ErrUpdated  = errors.New("control: contracts changed here")                                      // the nodes greet again at once, and secrets stay
 	ErrSlow     = errors.New("control: the peer takes no messages")                                  // too many wait for it
 	ErrCrowded  = errors.New("control: as many peers as the listener remembers")                     // raise Options.Peers, or look for who comes
 	ErrSecret   = errors.New("control: no secret")                                                   // not connected yet, or the channel is not agreed on

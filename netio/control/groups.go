@@ -154,7 +154,7 @@ func (g *Groups) join(s *session) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for name, c := range g.groups {
-		mine, ok := s.o.contract(name)
+		mine, ok := s.mine.Contract(name)
 		theirs, _ := s.peer.Contract(name)
 		if !ok || !mine.Sends || !theirs.Takes || !s.agreed[name] {
 			continue

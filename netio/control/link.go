@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/alphapulse/transport/netio/link"
 	"github.com/alphapulse/transport/seal"
 )
 
@@ -105,6 +106,25 @@ func (l *Link) Secret(channel string, d Direction) (seal.Secret, error) {
 		from = l.peer
 	}
 	return l.root.channel(from, channel)
+}
+
+// Update replaces what this node means by its channels: the nodes greet each other again over a new connection. Secrets stay, and so does all
+// that the link's secrets carry. It answers ErrOptions, and then nothing changes. A Listener updates its own links.
+func (l *Link) Update(contracts []link.Contract) error {
+	if err := l.o.update(contracts); err != nil {
+		return err
+	}
+	l.greetAgain()
+	return nil
+}
+
+func (l *Link) greetAgain() {
+	l.mu.Lock()
+	s := l.live
+	l.mu.Unlock()
+	if s != nil {
+		s.end(ErrUpdated)
+	}
 }
 
 // forget drops the secrets of a peer that is not believed any more.

@@ -305,3 +305,47 @@ func TestWaitsGrowWithJitterUpToABound(t *testing.T) {
 		}
 	}
 }
+
+// TestContractsChangeUnderALink: both sides compare anew, whichever of them changed; secrets stay, and what no node can keep changes nothing.
+func TestContractsChangeUnderALink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, both("x"), both("x"), nil)
+		before := secrets(t, p.link, "x")
+		p.ad.of(Connected)
+		p.bd.of(Connected)
+		for _, update := range []func([]link.Contract) error{p.listener.Update, p.link.Update} {
+			must(t, update(both("x", "y")))
+			pass(time.Second)
+			for _, d := range []*diary{p.ad, p.bd} {
+				if e := d.one(t, Connected); e.Fresh {
+					t.Error("contracts changed, and secrets with them")
+				}
+				if e := d.one(t, Disconnected); !errors.Is(e.Err, ErrUpdated) && !errors.Is(e.Err, ErrEnded) {
+					t.Error(e.Err)
+				}
+			}
+		}
+		if !slices.Equal(p.link.Channels(), []string{"x", "y"}) || !slices.Equal(p.at.Channels(), []string{"x", "y"}) {
+			t.Error(p.link.Channels(), p.at.Channels())
+		}
+		if !slices.Equal(before, secrets(t, p.link, "x")) {
+			t.Error("secrets changed and nobody was told")
+		}
+		for _, update := range []func([]link.Contract) error{p.listener.Update, p.link.Update} {
+			if err := update([]link.Contract{{}}); !errors.Is(err, ErrOptions) {
+				t.Error(err)
+			}
+		}
+		pass(time.Second)
+		if all := append(p.ad.of(Disconnected), p.bd.of(Disconnected)...); len(all) != 0 {
+			t.Error("refused, and the links notice:", all)
+		}
+		changed := both("x", "y")
+		changed[0].Domain = "market"
+		must(t, p.link.Update(changed))
+		pass(time.Second)
+		if e := p.ad.one(t, Refused); e.Channel != "x" || e.Fields[0].Field != "domain" {
+			t.Errorf("%+v", e)
+		}
+	})
+}

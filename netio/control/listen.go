@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/alphapulse/transport/netio/link"
 )
 
 const maxTold = 64 // reasons that are remembered
@@ -79,6 +81,17 @@ func (n *Listener) Link(peer string) *Link {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.links[peer]
+}
+
+// Update replaces what this node means by its channels, as Link.Update does, for all peers.
+func (n *Listener) Update(contracts []link.Contract) error {
+	if err := n.o.update(contracts); err != nil {
+		return err
+	}
+	for _, l := range n.Links() {
+		l.greetAgain()
+	}
+	return nil
 }
 
 // Stats returns how things stand.

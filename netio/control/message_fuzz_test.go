@@ -76,7 +76,8 @@ func FuzzMessages(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	o := &Options{Node: "a", Contracts: []link.Contract{takes("x"), sends("y")}, Groups: groups, Clock: func() int64 { return 1 }}
+	said := link.Greeting{Node: "a", Channels: []link.Contract{takes("x"), sends("y")}}
+	o := &Options{Node: "a", Groups: groups, Clock: func() int64 { return 1 }}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		keys := 0
 		mine := *o
@@ -85,7 +86,7 @@ func FuzzMessages(f *testing.F) {
 				keys++
 			}
 		}
-		s := &session{o: &mine, link: newLink(&mine, "b"), agreed: map[string]bool{"x": true, "y": true}, held: map[string]uint64{}, out: make(chan message, waiting), stop: make(chan struct{})}
+		s := &session{o: &mine, mine: said, link: newLink(&mine, "b"), agreed: map[string]bool{"x": true, "y": true}, held: map[string]uint64{}, out: make(chan message, waiting), stop: make(chan struct{})}
 		r := bytes.NewReader(b)
 		for {
 			before := len(b) - r.Len()

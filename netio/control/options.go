@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/alphapulse/transport/netio/link"
@@ -44,7 +46,8 @@ type Options struct {
 	// close what it is told of. When it returns from Key the receiver must be able to open what is sealed with it: the publisher's node relies on that.
 	Events func(Event)
 
-	dial func(ctx context.Context, addr string) (net.Conn, error) // for tests
+	dial  func(ctx context.Context, addr string) (net.Conn, error) // for tests
+	meant *atomic.Pointer[[]link.Contract]                         // what Contracts have become
 }
 
 // Event is what became of a link.
@@ -101,6 +104,8 @@ func (o Options) checked() (*Options, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", addr)
 		}
 	}
+	o.meant = new(atomic.Pointer[[]link.Contract])
+	o.mean(o.Contracts)
 	var faults []error
 	if o.Identity == nil {
 		faults = append(faults, errors.New("no identity: open one of package trust"))
@@ -120,13 +125,25 @@ func (o Options) checked() (*Options, error) {
 	return &o, nil
 }
 
-func (o *Options) greeting() link.Greeting {
-	return link.Greeting{Node: o.Node, Start: o.Start, Channels: o.Contracts}
+// mean replaces the contracts of connections to come.
+func (o *Options) mean(contracts []link.Contract) {
+	contracts = slices.Clone(contracts)
+	o.meant.Store(&contracts)
 }
 
-func (o *Options) contract(channel string) (link.Contract, bool) {
+func (o *Options) greeting() link.Greeting {
+	return link.Greeting{Node: o.Node, Start: o.Start, Channels: *o.meant.Load()}
+}
+
+// update checks contracts before they replace those of now.
+func (o *Options) update(contracts []link.Contract) error {
 	g := o.greeting()
-	return g.Contract(channel)
+	g.Channels = contracts
+	if _, err := link.AppendGreeting(nil, g); err != nil {
+		return fmt.Errorf("%w: node %q: %w", ErrOptions, o.Node, err)
+	}
+	o.mean(contracts)
+	return nil
 }
 
 func (o *Options) tell(e Event) {

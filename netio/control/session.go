@@ -31,6 +31,7 @@ type session struct {
 	cs      tls.ConnectionState
 	began   time.Time
 	dialled bool
+	mine    link.Greeting // as it was said
 	peer    link.Greeting
 	agreed  map[string]bool   // channels of both, of which both mean the same
 	held    map[string]uint64 // reader only: the last secret of each group
@@ -81,7 +82,8 @@ func shake(ctx context.Context, o *Options, raw net.Conn, dialled bool, expect s
 // greet exchanges greetings. Both sides speak at once, and neither waits with reading until it has spoken. The dialling side learns here
 // whether it was believed.
 func (s *session) greet(expect string) error {
-	mine, err := link.AppendGreeting(nil, s.o.greeting())
+	s.mine = s.o.greeting()
+	mine, err := link.AppendGreeting(nil, s.mine)
 	if err != nil {
 		return err
 	}
@@ -152,7 +154,7 @@ func (s *session) agreeOnRoot(mine root) (r root, fresh bool, err error) {
 
 // compare holds every channel of both against the other's contract.
 func (s *session) compare() (refused []Event) {
-	for _, mine := range s.o.Contracts {
+	for _, mine := range s.mine.Channels {
 		theirs, ok := s.peer.Contract(mine.Name)
 		if !ok {
 			continue
@@ -240,7 +242,7 @@ func (s *session) heard(m *message) error {
 
 // given takes a group's secret, and says so once it can be used.
 func (s *session) given(m *message) error {
-	if c, ok := s.o.contract(m.channel); !ok || !c.Takes || !s.agreed[m.channel] || m.number <= s.held[m.channel] {
+	if c, ok := s.mine.Contract(m.channel); !ok || !c.Takes || !s.agreed[m.channel] || m.number <= s.held[m.channel] {
 		return fmt.Errorf("%w: secret %d of channel %q, of which it has none to give", ErrMessage, m.number, m.channel)
 	}
 	s.held[m.channel] = m.number
