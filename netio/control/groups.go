@@ -84,6 +84,9 @@ func NewGroups(o GroupOptions) (*Groups, error) {
 	return g, nil
 }
 
+// Format keeps secrets out of what is printed, whatever the verb.
+func (g *Groups) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "control groups %q", g.options.Channels) }
+
 func draw(number uint64) secret {
 	s := secret{number: number}
 	_, _ = rand.Read(s.bytes[:]) // ends the program rather than fail, since Go 1.24

@@ -62,6 +62,11 @@ func (l *Link) Stats() Stats {
 	return s
 }
 
+// Format keeps secrets out of what is printed, whatever the verb.
+func (l *Link) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "control link of node %q to node %q", l.o.Node, l.peer)
+}
+
 // Connected reports whether the peer is there.
 func (l *Link) Connected() bool {
 	l.mu.Lock()
@@ -178,6 +183,9 @@ func (l *Link) settle(ctx context.Context, s *session) (refused []Event, fresh b
 	l.mu.Lock()
 	old, mine := l.live, l.root
 	l.mu.Unlock()
+	if old != nil && old.peer.Start > s.peer.Start {
+		return nil, false, fmt.Errorf("%w: an earlier life of node %q than the one that is connected: two processes have its name", ErrPeer, l.peer)
+	}
 	if old != nil {
 		old.end(ErrReplaced)
 		<-old.over

@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -346,6 +347,42 @@ func TestContractsChangeUnderALink(t *testing.T) {
 		pass(time.Second)
 		if e := p.ad.one(t, Refused); e.Channel != "x" || e.Fields[0].Field != "domain" {
 			t.Errorf("%+v", e)
+		}
+	})
+}
+
+// TestSecretsDoNotPrint: neither a link nor groups show theirs, whatever they are printed with.
+func TestSecretsDoNotPrint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, both("x"), both("x"), nil)
+		g, err := NewGroups(GroupOptions{Channels: []string{"x"}})
+		must(t, err)
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%q"} {
+			for _, v := range []any{p.link, p.at, g} {
+				if text := fmt.Sprintf(verb, v); !strings.HasPrefix(text, "control ") || len(text) > 60 {
+					t.Errorf("%T with %s: %.200s", v, verb, text)
+				}
+			}
+		}
+	})
+}
+
+// TestOfTwoProcessesWithOneNameTheLaterStays: the earlier one is told so, and does not push it out in turn (F23).
+func TestOfTwoProcessesWithOneNameTheLaterStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, both("x"), both("x"), func(p *pair) { p.bo.Start = 7 })
+		later, d := p.bo, &diary{}
+		later.Start, later.Events = 8, d.write
+		other := p.town.dialTo(t, "a", "a:1", later)
+		pass(time.Minute)
+		if d.one(t, Connected); !other.Connected() || p.link.Connected() {
+			t.Fatal("the earlier life is connected")
+		}
+		if len(d.of(Disconnected)) != 0 || len(p.bd.of(Connected)) != 1 {
+			t.Error("they push each other out")
+		}
+		if all := p.ad.of(Trouble); len(all) == 0 || !errors.Is(all[0].Err, ErrPeer) {
+			t.Error("nobody is told:", all)
 		}
 	})
 }

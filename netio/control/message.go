@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"time"
 )
 
 // A message, after the greetings (docs/wire.md). Integers are little-endian.
@@ -146,6 +145,3 @@ func readMessage(r io.Reader) (message, error) {
 	clear(body)
 	return m, err
 }
-
-// age is how long ago something was, as a beat says it.
-func age(since time.Time) int64 { return int64(time.Since(since)) }

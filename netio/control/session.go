@@ -132,11 +132,14 @@ func (s *session) hearGreeting() (g link.Greeting, err error) {
 // agreeOnRoot says which root this side holds for the peer, and hears the other. The same at both ends: it stays.
 func (s *session) agreeOnRoot(mine root) (r root, fresh bool, err error) {
 	if _, err := s.conn.Write((&message{kind: rootKind, root: mine.id}).append(nil)); err != nil {
-		return r, false, err
+		return r, false, s.o.Identity.Refused(err)
 	}
 	m, err := readMessage(s.in)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrMessage):
 		return r, false, err
+	case err != nil:
+		return r, false, s.o.Identity.Refused(err)
 	}
 	if m.kind != rootKind {
 		return r, false, fmt.Errorf("%w: a message of kind %d before the root", ErrMessage, m.kind)
@@ -193,6 +196,7 @@ func (s *session) run() error {
 		_ = s.conn.NetConn().Close() // wakes the reader
 	})
 	s.end(silent(s.read()))
+	_ = s.conn.NetConn().SetWriteDeadline(time.Now().Add(farewell)) // wakes a writer that nobody reads
 	writing.Wait()
 	return s.why
 }
@@ -297,7 +301,7 @@ func (s *session) beat(say func(*message) bool) bool {
 
 // farewell tells the peer why, if it listens.
 func (s *session) farewell() {
-	if errors.Is(s.why, ErrEnded) || errors.Is(s.why, io.EOF) {
+	if errors.Is(s.why, ErrEnded) || errors.Is(s.why, ErrSilent) || errors.Is(s.why, io.EOF) {
 		return
 	}
 	_ = s.conn.SetWriteDeadline(time.Now().Add(farewell))

@@ -30,6 +30,9 @@ type Authority struct {
 // Pair is a certificate and its private key, both PEM.
 type Pair struct{ Cert, Key []byte }
 
+// Format keeps the key out of what is printed, whatever the verb.
+func (p Pair) Format(f fmt.State, _ rune) { fmt.Fprint(f, "trust.Pair(redacted)") }
+
 // skew is how far clocks may be apart: a certificate is valid that much before it is issued.
 const skew = 5 * time.Minute
 

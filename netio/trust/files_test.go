@@ -2,6 +2,7 @@ package trust_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -112,5 +113,23 @@ func TestIssuedFilesOverwriteNothing(t *testing.T) {
 	must(t, os.Chmod(key, 0o644))
 	if _, err := trust.LoadAuthority(cert, key); !errors.Is(err, trust.ErrFiles) {
 		t.Error("an authority's key that anybody reads:", err)
+	}
+}
+
+// TestKeysDoNotPrint whatever they are printed with.
+func TestKeysDoNotPrint(t *testing.T) {
+	a := trusttest.Authority(t)
+	p, err := a.Issue([]string{"node-a"}, trust.Life{Until: time.Now().Add(time.Hour)})
+	must(t, err)
+	i := trusttest.Identity(t, a, "node-a")
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%q"} {
+		for _, v := range []any{p, *p, a, *a, struct{ P *trust.Pair }{p}} {
+			if text := fmt.Sprintf(verb, v); len(text) > 100 {
+				t.Errorf("%T with %s: %.200s", v, verb, text)
+			}
+		}
+		if text := fmt.Sprintf(verb, i); strings.Contains(text, "PRIVATE") || len(text) > 4000 {
+			t.Errorf("identity with %s: %.200s", verb, text)
+		}
 	}
 }
