@@ -2,6 +2,7 @@ package seal
 
 import (
 	"crypto/rand"
+	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -41,6 +42,11 @@ func (s Secret) bytes() ([]byte, error) {
 		return nil, fmt.Errorf("%w: the zero Secret is not valid", ErrSecret)
 	}
 	return (*s.b)[:], nil
+}
+
+// Equal reports whether two secrets are the same, in a time that does not tell where they differ.
+func (s Secret) Equal(t Secret) bool {
+	return s.b != nil && t.b != nil && subtle.ConstantTimeCompare((*s.b)[:], (*t.b)[:]) == 1
 }
 
 // String says that this is a secret, and not which.

@@ -28,6 +28,7 @@ type asking struct {
 
 // chores is what depends on time: holes, requests, statuses, silence. It runs every choresEvery at most.
 func (r *Receiver) chores(now time.Duration) error {
+	r.turnSecrets()
 	r.lines[0].alike = r.options.Reliability == BestEffort && r.options.Secret == nil && len(r.lines) == 1 && len(r.all) == 1 && r.all[0].connected
 	for _, l := range r.lines {
 		if err := r.answered(l); err != nil {

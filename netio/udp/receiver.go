@@ -3,6 +3,7 @@ package udp
 import (
 	"bytes"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
@@ -18,7 +19,7 @@ const (
 )
 
 // Receiver fills mirrors of a channel's rings from datagrams. It is a worker: Do takes what has arrived, and nothing waits.
-// It belongs to one goroutine, but for Stats. The zero Receiver is not valid: use NewReceiver.
+// It belongs to one goroutine, but for Stats and SetSecrets. The zero Receiver is not valid: use NewReceiver.
 type Receiver struct {
 	options ReceiverOptions
 	channel uint32
@@ -37,6 +38,8 @@ type Receiver struct {
 	scratch  []byte            // where answers are written
 	whole    int               // bytes of the datagram at hand that are not answered yet: no answers to it are larger together
 	trouble  bool              // told to Events and not over
+	secrets  []seal.Secret     // that open announces
+	next     atomic.Pointer[[]seal.Secret]
 	closed   bool
 }
 
@@ -52,6 +55,9 @@ func NewReceiver(o ReceiverOptions) (*Receiver, error) {
 	}
 	r := &Receiver{options: o, channel: seal.ChannelID(o.Channel), id: seal.NewReceiver(), inbox: inbox, streams: map[uint64]*stream{},
 		clock: newClock(), tally: newTally(), scratch: make([]byte, 1200), assembly: make([]byte, largestRecord(o.Inbox.Capacity)+8)}
+	if o.Secret != nil {
+		r.secrets = []seal.Secret{*o.Secret}
+	}
 	if o.Codec != nil {
 		r.expand = make([]byte, seal.MaxRaw)
 	}

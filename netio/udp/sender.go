@@ -21,7 +21,7 @@ const (
 )
 
 // Sender carries a channel's rings to receivers. It is a worker: Do sends what is there, and nothing waits. It belongs to
-// one goroutine, but for Add, Stats and Rotate. The zero Sender is not valid: use NewSender.
+// one goroutine, but for Add, Stats, Rotate and SetSecret. The zero Sender is not valid: use NewSender.
 type Sender struct {
 	options SenderOptions
 	channel uint32
@@ -41,6 +41,7 @@ type Sender struct {
 	hellos  int64 // hellos that may be answered until the next tick
 	tally
 	rotate  atomic.Bool
+	next    atomic.Pointer[seal.Secret] // see SetSecret
 	changed atomic.Bool
 	mu      sync.Mutex
 	added   []*feed
@@ -287,6 +288,7 @@ func (s *Sender) tick(now time.Duration) error {
 	s.tickAt = now + tickEvery
 	s.rate.measure(now, s.Bytes)
 	s.hellos = 4
+	s.turnSecret()
 	turn := s.rotate.Swap(false)
 	for _, f := range s.feeds {
 		if err := f.reader.Err(); err != nil {

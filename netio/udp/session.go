@@ -20,6 +20,7 @@ type session struct {
 	epoch  uint32 // in which the sender began; its envelopes may carry others
 	salt   seal.Salt
 	suite  seal.Suite
+	secret seal.Secret
 }
 
 // pending is a session that was asked for. Nothing else is kept for a sender that has proved nothing.
@@ -108,7 +109,7 @@ func (r *Receiver) announced(l *line, h *seal.Header, env []byte) {
 		r.drop(Replayed, 1)
 		return
 	}
-	a, err := seal.OpenAnnounce(*r.options.Secret, env[:seal.HeaderSize], env[seal.HeaderSize:], p.nonce)
+	a, secret, err := r.openAnnounce(env[:seal.HeaderSize], env[seal.HeaderSize:], p.nonce)
 	switch {
 	case err == seal.ErrReplayed:
 		r.drop(Replayed, 1)
@@ -125,11 +126,11 @@ func (r *Receiver) announced(l *line, h *seal.Header, env []byte) {
 			return
 		}
 	}
-	r.begin(l, s, h, a)
+	r.begin(l, s, h, a, secret)
 }
 
 // begin opens or moves on the session of an announce that is true.
-func (r *Receiver) begin(l *line, s *stream, h *seal.Header, a seal.Announce) {
+func (r *Receiver) begin(l *line, s *stream, h *seal.Header, a seal.Announce, secret seal.Secret) {
 	one := &s.sessions[l.path]
 	if one.opener != nil && one.epoch == h.Epoch && one.salt == a.Salt {
 		if a.Key <= one.opener.Key() {
@@ -142,17 +143,17 @@ func (r *Receiver) begin(l *line, s *stream, h *seal.Header, a seal.Announce) {
 	}
 	who := seal.Session{Channel: h.Channel, Source: h.Source, Epoch: h.Epoch, Path: l.path}
 	id := seal.NewReceiver()
-	opener, err := seal.NewOpener(*r.options.Secret, a.Suite, who, a.Salt, seal.Window{Key: a.Key, Packet: a.Packet})
+	opener, err := seal.NewOpener(secret, a.Suite, who, a.Salt, seal.Window{Key: a.Key, Packet: a.Packet})
 	if err != nil {
 		r.told(h.Source, err)
 		return
 	}
-	back, err := seal.NewBackSealer(*r.options.Secret, a.Suite, who, a.Salt, id)
+	back, err := seal.NewBackSealer(secret, a.Suite, who, a.Salt, id)
 	if err != nil {
 		r.told(h.Source, err)
 		return
 	}
-	*one = session{opener: opener, back: back, id: id, epoch: h.Epoch, salt: a.Salt, suite: a.Suite}
+	*one = session{opener: opener, back: back, id: id, epoch: h.Epoch, salt: a.Salt, suite: a.Suite, secret: secret}
 }
 
 // sealed seals an answer to the sender, or returns nothing when there is no session to do so.
