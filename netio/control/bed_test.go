@@ -47,6 +47,7 @@ type road struct {
 	out  chan []byte
 	shut chan struct{}
 	once sync.Once
+	mu   sync.Mutex
 }
 
 func newRoad() (near, far *road) {
@@ -101,7 +102,25 @@ func (r *road) Read(b []byte) (int, error) {
 	}
 }
 
+// What is written is held, so no deadline ends a write; that of the inner end is Close's.
+func (r *road) SetWriteDeadline(time.Time) error { return nil }
+
+func (r *road) SetDeadline(t time.Time) error { return r.SetReadDeadline(t) }
+
+func (r *road) SetReadDeadline(t time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	select {
+	case <-r.shut: // the reader was woken for good
+		return net.ErrClosed
+	default:
+		return r.Conn.SetReadDeadline(t)
+	}
+}
+
 func (r *road) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.once.Do(func() {
 		close(r.shut)
 		r.Conn.SetReadDeadline(time.Unix(1, 0))
