@@ -153,6 +153,8 @@ func TestAMemberThatConfirmsNothingHoldsTheTurnForItsLivenessOnly(t *testing.T) 
 				<-hang
 			}
 		})
+		wake := sync.OnceFunc(func() { close(hang) })
+		t.Cleanup(wake) // before its link is closed
 		k.enter("d", takes("x"), nil)
 		k.since()
 		must(t, k.links["d"].Close())
@@ -163,10 +165,10 @@ func TestAMemberThatConfirmsNothingHoldsTheTurnForItsLivenessOnly(t *testing.T) 
 		}
 		k.enter("e", takes("x"), nil) // joins meanwhile, and waits
 		k.expect()
-		pass(DefaultHeartbeat)
+		pass(DefaultHeartbeat + time.Millisecond)
 		// c had secret 2 and is gone, so 3 is used instead, which nobody has who left.
 		k.expect("b key 3", "turn 3", "b turned 3", "e key 3")
-		close(hang)
+		wake()
 		k.square.closed.Store(true) // c comes back no more
 	})
 }
