@@ -6,7 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
+	"github.com/alphapulse/transport/netio"
+	"github.com/alphapulse/transport/numa"
 	"github.com/alphapulse/transport/ring"
 )
 
@@ -25,6 +28,30 @@ type Config struct {
 
 	// Channels has what differs from the default, by channel. A channel that is not listed has the zero Channel.
 	Channels map[string]Channel
+
+	// File is a topology file. It says where Dir is and what the Channels are like, as far as this Config does not, and what goes to
+	// other nodes.
+	File string
+
+	// Actor is who this process is in File: it publishes its actor's outputs and subscribes to its inputs, and nothing else. At is the
+	// node it runs on; empty where the actor has one placement only. At alone is a process that is no actor.
+	Actor, At string
+
+	// Media join this node to the others of File: this process then carries, for all processes of its Dir, what File sends to other
+	// nodes. One process of a node does. Empty: another one does.
+	Media []Medium
+
+	// Identity is who the node is to others; nil: what File says under trust, and without that, ways that it wants encrypted are refused.
+	Identity netio.Identity
+
+	// Loop carries the media's workers.
+	Loop numa.Loop
+
+	// HoldDown is how long a preferred way must have been well before a channel goes back to it; 0 is that of route.FailoverOptions.
+	HoldDown time.Duration
+
+	// Notes, if set, is told of what becomes of the ways to other nodes. It runs on any goroutine and must not block.
+	Notes func(netio.Note)
 }
 
 // Channel describes one channel as this node uses it. The zero value is a gating channel of default capacity.
@@ -53,6 +80,9 @@ func (c Config) check() (Config, error) {
 		c.Source = filepath.Base(os.Args[0])
 	}
 	faults := []error{nameFault("source", c.Source)}
+	if c.File == "" && (c.Actor != "" || c.At != "" || len(c.Media) > 0) {
+		faults = append(faults, errors.New("Actor, At and Media belong to a File"))
+	}
 	for name, ch := range c.Channels {
 		faults = append(faults, nameFault("channel", name))
 		if ch.Capacity < 0 || ch.Capacity > ring.MaxCapacity || ch.Capacity&(ch.Capacity-1) != 0 {

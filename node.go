@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
@@ -37,10 +38,22 @@ type Node struct {
 	carriers map[string][]*carried
 	pubs     []*Publisher
 	subs     []*Subscriber
+
+	layout atomic.Pointer[layout] // nil without a topology
+	fabric *fabric                // nil where another process joins the node to others
+	ours   *os.File               // says so
 }
 
 // Open opens a node. When ctx ends the node stops looking for new publishers; Close ends it.
 func Open(ctx context.Context, c Config) (*Node, error) {
+	var l *layout
+	if c.File != "" {
+		var err error
+		if l, err = readLayout(&c); err != nil {
+			return nil, err
+		}
+		l.apply(&c)
+	}
 	c, err := c.check()
 	if err != nil {
 		return nil, err
@@ -53,14 +66,40 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	n := &Node{config: c, cancel: cancel, local: map[string][]*ring.Ring{}, mirrors: map[string][]*ring.Ring{},
 		carriers: map[string][]*carried{}}
+	n.layout.Store(l)
 	n.done.Go(func() { n.look(ctx) })
+	if len(c.Media) > 0 {
+		if err := n.join(ctx, l); err != nil {
+			return nil, errors.Join(err, n.Close())
+		}
+	}
 	return n, nil
+}
+
+// Dir is where the rings are; empty: within this process.
+func (n *Node) Dir() string { return n.config.Dir }
+
+// join opens what joins this node to others. One process of a node does.
+func (n *Node) join(ctx context.Context, l *layout) (err error) {
+	path := filepath.Join(n.config.Dir, ".fabric")
+	if n.ours, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return fmt.Errorf("transport: %w", err)
+	}
+	if alone, err := sys.LockByte(n.ours, 0); err != nil || !alone {
+		return errors.Join(fmt.Errorf("transport: another process joins node %q of %s to others", l.at, n.config.Dir), err)
+	}
+	n.fabric, err = openFabric(ctx, n, l)
+	return err
 }
 
 // Publisher opens the writing end of a channel: a ring of its own, new or left by a dead publisher of this Source.
 func (n *Node) Publisher(channel string) (*Publisher, error) {
 	if err := nameFault("channel", channel); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	l := n.layout.Load()
+	if err := l.publishes(channel); err != nil {
+		return nil, err
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -72,7 +111,7 @@ func (n *Node) Publisher(channel string) (*Publisher, error) {
 		return nil, fmt.Errorf("transport: channel %q: %w", channel, err)
 	}
 	p := &Publisher{Writer: w, ring: r, channel: channel, source: r.Info().Instance, shared: n.config.Dir != ""}
-	if err := n.carry(channel, r); err != nil {
+	if err := errors.Join(l.hold(channel, r), n.carry(channel, r)); err != nil {
 		return nil, errors.Join(fmt.Errorf("transport: channel %q: carry: %w", channel, err), p.Close())
 	}
 	n.pubs = append(slices.DeleteFunc(n.pubs, func(p *Publisher) bool { return p.closed.Load() }), p)
@@ -131,6 +170,9 @@ func (n *Node) ringOf(channel string) (*ring.Ring, *ring.Writer, error) {
 func (n *Node) Subscriber(channel string) (*Subscriber, error) {
 	if err := nameFault("channel", channel); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	if err := n.layout.Load().subscribes(channel); err != nil {
+		return nil, err
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -222,6 +264,13 @@ func (n *Node) Close() error {
 	n.cancel()
 	n.done.Wait()
 	var faults []error
+	if n.fabric != nil {
+		n.fabric.done.Wait()
+		faults = append(faults, n.fabric.close())
+	}
+	if n.ours != nil {
+		faults = append(faults, n.ours.Close())
+	}
 	for _, p := range n.pubs {
 		faults = append(faults, ignoreClosed(p.Close()))
 	}

@@ -49,7 +49,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 type pulse struct {
 	*testing.T
 	cmd *exec.Cmd
-	out bytes.Buffer
+	out output
 
 	mu    sync.Mutex
 	said  []string // lines on standard error
@@ -87,6 +87,26 @@ func startAs(t *testing.T, cmd *exec.Cmd) *pulse {
 	}()
 	t.Cleanup(func() { _ = p.cmd.Process.Kill() }) // it has ended unless the test failed
 	return p
+}
+
+// output is what a program printed so far.
+type output struct {
+	mu  sync.Mutex
+	all bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.all.Write(b)
+}
+
+func (o *output) Bytes() []byte { return []byte(o.String()) }
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.all.String()
 }
 
 func (p *pulse) listen(r io.Reader) {
@@ -387,7 +407,7 @@ func TestDemoNamesThePlaceAndTheRemedy(t *testing.T) {
 				t.Fatal(err)
 			}
 			p := start(t, "demo", "--for", "1s", "--json", "--dir", dir)
-			if code := p.end(); code != exitRuntime || p.out.Len() > 0 {
+			if code := p.end(); code != exitRuntime || len(p.out.Bytes()) > 0 {
 				t.Errorf("exit code %d, %q", code, p.out.String())
 			}
 			last := p.words()[strings.LastIndex(p.words(), "\npulse:")+1:]

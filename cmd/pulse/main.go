@@ -46,7 +46,7 @@ func newRoot() *cobra.Command {
 		},
 	}
 	root.AddCommand(newBench(), newBenchPeer(), newCert(), newChaos(), newDecode(), newDemo(), newDiff(), newExplain(), newFeed(), newInit(), newKeygen(),
-		newPlan(), newSchema(), newSink(), newStrategy(), newValidate(), newXDP())
+		newPlan(), newRun(), newSchema(), newSink(), newStrategy(), newValidate(), newXDP())
 	return root
 }
 

@@ -28,8 +28,13 @@ func stageCommand(name, short, long string, flags *stageFlags, run func(ctx cont
 		Long:  long + "\n\nIt ends with Ctrl-C, after taking what is there, and goes on where it stood when it is started again.",
 		Args:  cobra.NoArgs,
 		PreRunE: func(*cobra.Command, []string) error {
-			if flags.Dir == "" {
-				return exit(exitUsage, errors.New(name+": --dir names the directory the three processes share"))
+			switch {
+			case flags.Dir == "" && flags.File == "":
+				return exit(exitUsage, errors.New(name+": --dir names the directory the three processes share, or --topology says where it is"))
+			case (flags.Actor != "" || flags.At != "") && flags.File == "":
+				return exit(exitUsage, errors.New(name+": --actor and --node belong to a --topology"))
+			case flags.File != "" && flags.Actor == "":
+				flags.Actor = name
 			}
 			return nil
 		},
@@ -48,6 +53,9 @@ func stageCommand(name, short, long string, flags *stageFlags, run func(ctx cont
 	}
 	cmd.Flags().StringVar(&flags.Dir, "dir", "", "the directory the three processes share, /dev/shm/NAME for instance")
 	cmd.Flags().StringVar(&flags.Name, "name", name, "this process's name among those that share the directory")
+	cmd.Flags().StringVar(&flags.File, "topology", "", "a topology file, in which this process is an actor; pulse run joins its node to the others")
+	cmd.Flags().StringVar(&flags.Actor, "actor", "", "the actor's name in the topology (default "+name+")")
+	cmd.Flags().StringVar(&flags.At, "node", "", "the node it runs on, where the actor has several")
 	cmd.Flags().BoolVar(&flags.attached, "attached", false, "end when standard input does instead of at Ctrl-C, and print nothing")
 	_ = cmd.Flags().MarkHidden("attached") // the flag exists
 	return cmd

@@ -47,6 +47,19 @@ type Options struct {
 	Dir  string         // the rings' and books' directory
 	Name string         // of this process among those that share Dir
 	Tell func(Progress) // called once a second from another goroutine, and once at the end; nil: nobody
+
+	File, Actor, At string // a topology file, who the process is in it, and on which node; empty: there is none
+}
+
+// config is the stage's place in the channels. A topology says how large rings are.
+func (o *Options) config(channels map[string]transport.Channel) transport.Config {
+	if o.File != "" {
+		for name, c := range channels {
+			c.Capacity = 0
+			channels[name] = c
+		}
+	}
+	return transport.Config{Dir: o.Dir, Source: o.Name, Channels: channels, File: o.File, Actor: o.Actor, At: o.At}
 }
 
 // FeedOptions are a feed's.
@@ -101,10 +114,11 @@ func (p Progress) String() string {
 }
 
 func openStage(ctx context.Context, o Options, channels map[string]transport.Channel) (*stage, error) {
-	n, err := transport.Open(ctx, transport.Config{Dir: o.Dir, Source: o.Name, Channels: channels})
+	n, err := transport.Open(ctx, o.config(channels))
 	if err != nil {
 		return nil, err
 	}
+	o.Dir = n.Dir()
 	b, err := openBook(o.Dir, o.Name)
 	if err != nil {
 		return nil, errors.Join(err, n.Close())
@@ -278,7 +292,7 @@ func (s *stage) strategy(ctx context.Context, at Far) (err error) {
 // recover lets w read back what it said last in a former life, through a node that is there for nothing else.
 func (s *stage) recover(ctx context.Context, w *strategy) error {
 	back, err := transport.Open(ctx, transport.Config{Dir: s.Dir, Source: s.Name, Channels: map[string]transport.Channel{
-		SignalsChannel: {Mode: ring.Lossy, From: ring.Oldest}}})
+		SignalsChannel: {Mode: ring.Lossy, From: ring.Oldest}}}) // whatever a topology says: an actor does not subscribe to what it says itself
 	if err != nil {
 		return err
 	}

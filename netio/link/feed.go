@@ -44,14 +44,9 @@ func newFeed(c *channel, name string, r *ring.Ring) (*feed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return feedOf(c, r, reader), nil
-}
-
-// feedOf is a feed that goes on where the reader has released.
-func feedOf(c *channel, r *ring.Ring, reader *ring.Reader) *feed {
 	f := &feed{channel: c, ring: r, reader: reader, source: r.Info().Instance, epoch: uint32(reader.Epoch())}
 	f.reset()
-	return f
+	return f, nil
 }
 
 // reset begins a connection: at the oldest frame that is not released.

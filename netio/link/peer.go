@@ -122,38 +122,17 @@ func (p *Peer) Add(name string, r *ring.Ring) error {
 }
 
 // Remove has the peer carry a ring no more. What is not confirmed stays in the ring: on a reliable channel the link's place there gates
-// on, for another link of the same name, until ring.Ring.Forget, or until the ring is full: a publisher takes it for dead then. Between
-// two links of one process Detach and Attach leave no such moment. It reports whether the peer had the ring.
+// on, for another link of the same name that is given the same *ring.Ring, until ring.Ring.Forget. It reports whether the peer had the ring.
 func (p *Peer) Remove(name string, r *ring.Ring) (bool, error) {
-	reader := p.Detach(name, r)
-	if reader == nil {
-		return false, nil
-	}
-	return true, reader.Close()
-}
-
-// Detach has the peer carry a ring no more, and hands over its reader, which gates on: another link's Attach goes on where the other node
-// has confirmed. nil: the peer does not have the ring.
-func (p *Peer) Detach(name string, r *ring.Ring) *ring.Reader {
 	id := seal.ChannelID(name)
 	for i, f := range p.feeds {
 		if f.ring == r && f.channel.id == id {
 			p.feeds = append(p.feeds[:i:i], p.feeds[i+1:]...)
 			p.out.own()
-			return f.reader
+			return true, f.reader.HandOver()
 		}
 	}
-	return nil
-}
-
-// Attach is Add with the reader that another link's Detach handed over. It is the peer's from now on, unless it answers an error.
-func (p *Peer) Attach(name string, r *ring.Ring, reader *ring.Reader) error {
-	c := p.channels[seal.ChannelID(name)]
-	if c == nil || c.Name != name || !c.Sends {
-		return fmt.Errorf("%w: %q to send in", ErrChannel, name)
-	}
-	p.feeds = append(p.feeds, feedOf(c, r, reader))
-	return nil
+	return false, nil
 }
 
 // Open begins a connection: what the last one has not confirmed goes again.
@@ -454,6 +433,17 @@ func (p *Peer) Drained() bool {
 		}
 	}
 	return true
+}
+
+// LagOf returns how many bytes of a channel's rings are not confirmed.
+func (p *Peer) LagOf(name string) (n uint64) {
+	id := seal.ChannelID(name)
+	for _, f := range p.feeds {
+		if f.channel.id == id {
+			n += f.reader.Lag()
+		}
+	}
+	return n
 }
 
 // Lag returns how many bytes of the rings are not confirmed.

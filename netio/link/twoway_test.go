@@ -40,11 +40,14 @@ func TestARingGoesFromLinkToLink(t *testing.T) {
 			k.drain(30)
 		}
 		if steps%50 == 49 {
-			reader := beds[at].a.Detach("ticks", one.ring)
+			had, err := beds[at].a.Remove("ticks", one.ring)
+			if must(t, err); !had {
+				t.Fatal("the ring is gone")
+			}
 			at = 1 - at
 			for one.next <= n && one.publish(8+int(one.next%300)) { // until the ring is full: nobody is taken for dead
 			}
-			must(t, beds[at].a.Attach("ticks", one.ring, reader))
+			must(t, beds[at].a.Add("ticks", one.ring))
 		}
 		if steps%333 == 332 {
 			beds[at].cut(errors.New("cut"))

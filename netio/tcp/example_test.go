@@ -80,3 +80,18 @@ func ExampleSocket() {
 	// Output: tcp: options: to "" at invalid AddrPort: no address to connect to
 	// no name of the node to connect to
 }
+
+// A node of a topology has TCP among its media.
+func ExampleMedium() {
+	ways, err := tcp.Medium{}.Open(netio.Station{Node: "left"})
+	if err != nil {
+		panic(err)
+	}
+	way, err := ways.To(netio.Far{Node: "right", Addresses: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:7401")}, Dials: true,
+		Exchanges: []netio.Exchange{{Channel: "orders", Sends: true}}})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(tcp.Medium{}.Protocol(), way.Alive("orders"), ways.Close())
+	// Output: tcp false <nil>
+}

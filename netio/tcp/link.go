@@ -251,26 +251,6 @@ func (l *Link) Remove(channel string, r *ring.Ring) (had bool, err error) {
 	return l.peer.Remove(channel, r)
 }
 
-// Detach hands over the reader of a ring, which gates on, for another link to Attach; see link.Peer.Detach.
-func (l *Link) Detach(channel string, r *ring.Ring) *ring.Reader {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.peer.Detach(channel, r)
-}
-
-// Attach is Add with a reader that was handed over; see link.Peer.Attach.
-func (l *Link) Attach(channel string, r *ring.Ring, reader *ring.Reader) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return fmt.Errorf("tcp: link to %q: channel %q: %w", l.node, channel, ring.ErrClosed)
-	}
-	if err := l.peer.Attach(channel, r, reader); err != nil {
-		return fmt.Errorf("tcp: link to %q: %w", l.node, err)
-	}
-	return nil
-}
-
 // Channel returns what carries rings in one channel; a transport.Carrier.
 func (l *Link) Channel(name string) Channel { return Channel{l, name} }
 
@@ -304,6 +284,13 @@ func (l *Link) Flows(channel string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.peer.Flows(channel)
+}
+
+// LagOf returns how many bytes of a channel's rings are not confirmed.
+func (l *Link) LagOf(channel string) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.peer.LagOf(channel)
 }
 
 // Lag returns how many bytes of the link's rings are not confirmed.

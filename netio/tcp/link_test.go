@@ -250,12 +250,11 @@ func TestEverythingButDoMayBeCalledFromAnywhere(t *testing.T) {
 				continue
 			}
 			before = now
-			reader := b.dialer.Detach("ticks", s.ring)
-			if reader == nil {
-				t.Error("the ring is gone")
+			if had, err := b.dialer.Remove("ticks", s.ring); !had || err != nil {
+				t.Error("the ring is gone", err)
 				return
 			}
-			if err := b.dialer.Attach("ticks", s.ring, reader); err != nil {
+			if err := b.dialer.Add("ticks", s.ring); err != nil {
 				t.Error(err)
 				return
 			}

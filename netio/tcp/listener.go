@@ -104,6 +104,10 @@ func (l *Listener) Local() netip.AddrPort { return l.local }
 // SetNow lends the time of a cycle, see numa.Clocked.
 func (l *Listener) SetNow(now time.Time) {
 	l.clock.lend(now)
+	if !l.mu.TryLock() {
+		return
+	}
+	defer l.mu.Unlock()
 	for _, one := range l.links {
 		one.SetNow(now)
 	}
@@ -208,13 +212,10 @@ func (l *Listener) greet(n *newcomer, now time.Duration) (bool, error) {
 	if err != nil || size == 0 {
 		return false, err
 	}
-	if s, ok := n.conn.(*secure); ok && l.options.Identify != nil {
-		node, err := l.options.Identify(s.conn.ConnectionState())
-		if err != nil {
-			return false, err
-		}
-		if node != g.Node {
-			return false, fmt.Errorf("%w: %q greets with the certificate of %q", link.ErrStranger, g.Node, node)
+	if s, ok := n.conn.(*secure); ok {
+		all := s.conn.ConnectionState().PeerCertificates
+		if len(all) == 0 || !l.options.Vouch(all[0], g.Node) {
+			return false, fmt.Errorf("%w: %q greets, and its certificate is another's", link.ErrStranger, g.Node)
 		}
 	}
 	one, err := l.link(g.Node, g.Link)
@@ -259,6 +260,40 @@ func (l *Listener) link(node string, number int) (*Link, error) {
 	}
 	l.links = append(l.links, one)
 	return one, nil
+}
+
+// Expect makes a link for one more node, with channels of its own: o is what ListenOptions.Link is, with Peer and Link. Rings that Add gave
+// the listener it does not carry.
+func (l *Listener) Expect(o link.Options) (*Link, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var err error
+	switch {
+	case l.closed:
+		err = net.ErrClosed
+	case o.Peer == "":
+		err = fmt.Errorf("%w: no name of the node to expect", ErrOptions)
+	case slices.ContainsFunc(l.links, func(one *Link) bool { return one.node == o.Peer && one.number == o.Link }):
+		err = fmt.Errorf("%w: link %d to %q is expected already", ErrOptions, o.Link, o.Peer)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tcp: listener: %w", err)
+	}
+	one, err := newLink(o)
+	if err != nil {
+		return nil, err
+	}
+	one.clock = l.clock
+	l.links = append(l.links, one)
+	return one, nil
+}
+
+// Dismiss closes a link, whose node is expected no more.
+func (l *Listener) Dismiss(one *Link) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.links = slices.DeleteFunc(l.links, func(other *Link) bool { return other == one })
+	return one.Close()
 }
 
 // refuse tells why a newcomer is turned away.

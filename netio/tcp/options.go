@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/alphapulse/transport/internal/sys"
 	"github.com/alphapulse/transport/netio/link"
+	"github.com/alphapulse/transport/netio/trust"
 )
 
 // ErrOptions: options no link can have. The text lists all faults.
@@ -90,11 +92,13 @@ type ListenOptions struct {
 	// TLS, if set, has connections encrypted; nil: they are plain.
 	TLS *tls.Config
 
-	// Identify, if set, says which node a certificate belongs to: a greeting with another name is refused.
-	Identify func(tls.ConnectionState) (node string, err error)
+	// Vouch says whether a certificate is that of a node: a greeting with another name is refused; nil: trust.Vouches.
+	Vouch func(c *x509.Certificate, node string) bool
 
 	Connect time.Duration // how long TLS and a greeting may take together; 0 is DefaultConnect
 	Socket  Socket
+
+	later bool // nodes are named by Expect
 }
 
 func (o ListenOptions) checked() (ListenOptions, error) {
@@ -103,11 +107,11 @@ func (o ListenOptions) checked() (ListenOptions, error) {
 	if !o.Bind.IsValid() {
 		faults = append(faults, errors.New("no address to listen on"))
 	}
-	if len(o.Nodes) == 0 && !o.Anyone {
+	if len(o.Nodes) == 0 && !o.Anyone && !o.later {
 		faults = append(faults, errors.New("no node may connect: name some, or say that anyone may"))
 	}
-	if o.Identify != nil && o.TLS == nil {
-		faults = append(faults, errors.New("certificates are asked for, and there is no TLS"))
+	if o.Vouch == nil {
+		o.Vouch = trust.Vouches
 	}
 	if o.Connect < time.Millisecond {
 		faults = append(faults, fmt.Errorf("connect %s: at least 1ms", o.Connect))

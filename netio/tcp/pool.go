@@ -163,12 +163,13 @@ func (p *Pool) move(from, to *member) error {
 	for len(from.rings) > 0 {
 		c := from.rings[0]
 		from.rings = from.rings[1:]
-		reader := from.Detach(c.channel, c.ring)
-		if reader == nil {
+		if had, err := from.Remove(c.channel, c.ring); err != nil && !errors.Is(err, ring.ErrClosed) {
+			return err
+		} else if !had {
 			continue
 		}
-		if err := to.Attach(c.channel, c.ring, reader); err != nil {
-			return errors.Join(err, reader.Close())
+		if err := to.Add(c.channel, c.ring); err != nil {
+			return err
 		}
 		to.rings = append(to.rings, c)
 		p.moves++

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/alphapulse/transport/internal/netlab"
+)
+
+// nodes is the demo's three processes, each on a host of its own, and what joins their nodes.
+type nodes struct {
+	*testing.T
+	lab  *netlab.Lab
+	dir  string
+	file string
+	run  map[string]*pulse
+	act  map[string]*pulse
+}
+
+var places = [][2]string{{"left", "feed"}, {"middle", "strategy"}, {"right", "sink"}}
+
+// openNodes starts everything but the feed.
+func openNodes(t *testing.T, channels string) *nodes {
+	t.Helper()
+	if err := netlab.Supported(); err != nil {
+		t.Skip(err)
+	}
+	if _, err := exec.LookPath("nft"); err != nil {
+		t.Skip("no nft command (package nftables)")
+	}
+	lab, err := netlab.New("left", "middle", "right")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := lab.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	n := &nodes{T: t, lab: lab, dir: t.TempDir(), run: map[string]*pulse{}, act: map[string]*pulse{}}
+	t.Cleanup(func() {
+		if t.Failed() {
+			n.tell()
+		}
+	})
+	n.file = filepath.Join(n.dir, "pipeline.yaml")
+	n.write(channels)
+	for _, p := range places {
+		n.run[p[0]] = n.start(p[0], "run", n.file, "--node", p[0], "--dir", n.dirOf(p[0]), "--hold-down", "1s")
+	}
+	for _, p := range places[1:] {
+		n.act[p[1]] = n.actor(p[0], p[1])
+	}
+	return n
+}
+
+// tell shows what everybody printed.
+func (n *nodes) tell() {
+	for _, all := range []map[string]*pulse{n.run, n.act} {
+		for name, p := range all {
+			n.Logf("%s:\n%s%s", name, p.out.String(), p.words())
+		}
+	}
+}
+
+func (n *nodes) write(channels string) {
+	n.Helper()
+	text := "config_version: 1\nname: pipeline\nnodes:\n"
+	for _, p := range places {
+		text += fmt.Sprintf("  %s: { hostname: %s, addresses: [%s], site: here }\n", p[0], p[0], n.lab.Addr(p[0]))
+	}
+	text += `
+actors:
+  feed:     { type: producer, outputs: [trades], source_id: 1 }
+  strategy: { type: transformer, inputs: [trades], outputs: [signals], source_id: 20 }
+  sink:     { type: consumer, inputs: [signals] }
+placements:
+  feed:     { node: left }
+  strategy: { node: middle }
+  sink:     { node: right }
+` + channels
+	if err := os.WriteFile(n.file, []byte(text), 0o600); err != nil {
+		n.Fatal(err)
+	}
+}
+
+func (n *nodes) dirOf(node string) string { return filepath.Join(n.dir, node) }
+
+func (n *nodes) start(node string, args ...string) *pulse {
+	n.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		n.Fatal(err)
+	}
+	return startAs(n.T, n.lab.Command(n.Context(), node, exe, args...))
+}
+
+func (n *nodes) actor(node, actor string, more ...string) *pulse {
+	n.Helper()
+	return n.start(node, append([]string{actor, "--topology", n.file, "--dir", n.dirOf(node)}, more...)...)
+}
+
+// carriage is how a channel leaves a node, as the node says.
+func (n *nodes) status(node string) (s nodeStatus) {
+	b, err := os.ReadFile(filepath.Join(n.dirOf(node), statusFile))
+	if err != nil || json.Unmarshal(b, &s) != nil {
+		return nodeStatus{}
+	}
+	return s
+}
+
+// medium is what carries a channel from a node just now.
+func (n *nodes) medium(node, channel string) string {
+	for _, c := range n.status(node).Carriages {
+		if c.Channel == channel {
+			return c.Medium
+		}
+	}
+	return ""
+}
+
+// finish ends the feed, then whom it feeds, and checks that nothing is missing at the end.
+func (n *nodes) finish() {
+	n.Helper()
+	feed := n.act["feed"]
+	if code := feed.end(); code != 0 {
+		n.Fatalf("feed: exit code %d: %s", code, feed.words())
+	}
+	sent := lastCount(feed.out.String(), "sent ")
+	for _, p := range places[1:] {
+		eventually(n.T, p[1]+" has everything", func() bool { return n.delivered(p[1]) >= sent })
+		a := n.act[p[1]]
+		a.signal(syscall.SIGTERM)
+		if code := a.end(); code != 0 {
+			n.Errorf("%s: exit code %d: %s", p[1], code, a.words())
+		}
+		last := lastLine(a.out.String())
+		if !strings.Contains(last, fmt.Sprintf("delivered %d  gaps 0  repeated 0  reordered 0  corrupt 0", sent)) {
+			n.Errorf("%d were sent: %s", sent, last)
+		}
+	}
+	for _, p := range places {
+		n.run[p[0]].signal(syscall.SIGTERM)
+		if code := n.run[p[0]].end(); code != 0 {
+			n.Errorf("run %s: exit code %d: %s", p[0], code, n.run[p[0]].words())
+		}
+	}
+}
+
+// delivered is how many messages an actor has said that it got.
+func (n *nodes) delivered(actor string) uint64 {
+	return lastCount(n.act[actor].out.String(), "delivered ")
+}
+
+// lastCount is the number behind the last word in a text, 0 without one.
+func lastCount(text, word string) (count uint64) {
+	if i := strings.LastIndex(text, word); i >= 0 {
+		_, _ = fmt.Sscan(text[i+len(word):], &count)
+	}
+	return count
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
+}
+
+func TestPipelineRunsAcrossThreeHosts(t *testing.T) {
+	n := openNodes(t, `
+defaults: { mode: direct, protocol: tcp, encryption: none, reliability: at_least_once, ring_size: 1MiB }
+channels:
+  trades: {}
+  signals: {}
+`)
+	n.act["feed"] = n.actor("left", "feed", "--rate", "20000", "--count", "60000")
+	eventually(t, "the sink gets something", func() bool { return n.delivered("sink") > 0 })
+	if err := n.lab.Partition("middle"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second) // the partition lasts, longer than the silence that is borne
+	if err := n.lab.Heal("middle"); err != nil {
+		t.Fatal(err)
+	}
+	n.finish()
+}

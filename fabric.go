@@ -1,0 +1,431 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/alphapulse/transport/netio"
+	"github.com/alphapulse/transport/netio/trust"
+	"github.com/alphapulse/transport/ring"
+	"github.com/alphapulse/transport/route"
+	"github.com/alphapulse/transport/route/topo"
+)
+
+// A fabric joins this node to the others of its topology: it opens the media's ways, finds the rings that publishers of this machine write,
+// and has each channel carried by one way to each node that subscribes to it. It is the control plane: one goroutine that attaches, moves
+// and detaches readers. No message passes through it.
+//
+//	plan ─► links: (medium, node, stripe) ─► a netio.Way
+//	     └► legs:  (channel, node)        ─► a Failover over the links that may carry it
+//	files of the channel's directory ─► rings ─► the leg's active link
+
+const stepEvery = 2 * time.Millisecond // between two looks at who is alive
+
+// linkKey names one way between two nodes.
+type linkKey struct {
+	protocol, node string
+	stripe         int
+}
+
+// joint is a way that is open, and what it was opened for.
+type joint struct {
+	way netio.Way
+	far netio.Far
+}
+
+type legKey struct{ channel, node string }
+
+type fabric struct {
+	node    *Node
+	config  *Config
+	began   time.Time
+	start   uint64
+	layout  *layout
+	ways    map[string]netio.Ways // by protocol
+	links   map[linkKey]*joint
+	mirrors map[string]*netio.Mirrors
+	outs    map[string]*outgoing
+	legs    map[legKey]*leg
+	order   []*leg
+	leaving []leaver
+	faults  map[string]string // told already, by what they concern
+
+	identity *trust.Identity // opened here
+
+	calls chan func()   // run between two steps
+	over  chan struct{} // closed when none will be any more
+	done  sync.WaitGroup
+}
+
+// leaver is a ring whose file is gone, until nobody carries it.
+type leaver struct {
+	channel string
+	ring    *ring.Ring
+}
+
+// openFabric opens media and ways, and starts to carry.
+func openFabric(ctx context.Context, n *Node, l *layout) (*fabric, error) {
+	began := time.Now()
+	f := &fabric{node: n, config: &n.config, began: began, start: uint64(began.UnixNano()), ways: map[string]netio.Ways{}, links: map[linkKey]*joint{},
+		mirrors: map[string]*netio.Mirrors{}, outs: map[string]*outgoing{}, legs: map[legKey]*leg{}, faults: map[string]string{}, calls: make(chan func()), over: make(chan struct{})}
+	if err := f.lay(l); err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	f.done.Go(func() { f.run(ctx) })
+	return f, nil
+}
+
+func (f *fabric) now() time.Duration { return time.Since(f.began) }
+
+// run carries on until ctx ends.
+func (f *fabric) run(ctx context.Context) {
+	defer close(f.over)
+	tick := time.NewTicker(stepEvery)
+	defer tick.Stop()
+	looked := time.Now().Add(-lookEvery)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case call := <-f.calls:
+			call()
+			continue
+		case now := <-tick.C:
+			if now.Sub(looked) >= lookEvery {
+				looked = now
+				f.look()
+			}
+		}
+		now := f.now()
+		for _, l := range f.order {
+			l.do(now)
+		}
+	}
+}
+
+// look finds rings that publishers opened and gave up.
+func (f *fabric) look() {
+	for channel, o := range f.outs {
+		added, gone, err := o.look()
+		f.told("channel "+channel, err)
+		for _, r := range gone {
+			f.leaving = append(f.leaving, leaver{channel, r})
+		}
+		for _, l := range f.order {
+			if l.channel != channel {
+				continue
+			}
+			for _, r := range added {
+				f.told(fmt.Sprintf("channel %s, ring %x to %s", channel, r.Info().Instance, l.node), l.add(r))
+			}
+			l.retry()
+		}
+	}
+	f.leaving = slices.DeleteFunc(f.leaving, func(one leaver) bool {
+		left := true
+		for _, l := range f.order {
+			if l.channel == one.channel {
+				left = l.leave(one.ring) && left
+			}
+		}
+		return left && one.ring.Close() == nil
+	})
+}
+
+// told hands trouble on, once until it is over or another.
+func (f *fabric) told(what string, err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if f.faults[what] == text {
+		return
+	}
+	f.faults[what] = text
+	if err != nil {
+		f.note(netio.Note{What: "trouble", Err: fmt.Errorf("%s: %w", what, err)})
+	} else {
+		f.note(netio.Note{What: "recovered"})
+	}
+}
+
+func (f *fabric) note(n netio.Note) {
+	if f.config.Notes != nil {
+		f.config.Notes(n)
+	}
+}
+
+// call runs fn on the fabric's goroutine.
+func (f *fabric) call(ctx context.Context, fn func()) error {
+	ran := make(chan struct{})
+	select {
+	case f.calls <- func() { fn(); close(ran) }:
+		<-ran
+		return nil
+	case <-f.over:
+		return fmt.Errorf("transport: node: %w", net.ErrClosed)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// lay makes what is there into what l says: ways and legs that l does not change are not touched.
+func (f *fabric) lay(l *layout) error {
+	fars, err := f.fars(l)
+	if err != nil {
+		return err
+	}
+	legs := legsOf(l)
+	f.layout = l
+	var faults []error
+	changed := map[linkKey]bool{}
+	for key, j := range f.links {
+		if far, ok := fars[key]; !ok || !sameFar(far, j.far) {
+			changed[key] = true
+		}
+	}
+	for key, old := range f.legs {
+		if spec, ok := legs[key]; !ok || !old.made(spec) || slices.ContainsFunc(spec.keys(), func(k linkKey) bool { return changed[k] }) {
+			_, stays := legs[key]
+			faults = append(faults, f.strike(key, !stays))
+		}
+	}
+	for key := range changed {
+		faults = append(faults, f.links[key].way.Close())
+		delete(f.links, key)
+	}
+	for _, key := range sortedKeys(fars) {
+		if f.links[key] == nil {
+			faults = append(faults, f.join(key, fars[key]))
+		}
+	}
+	for key, spec := range legs {
+		if f.legs[key] == nil {
+			faults = append(faults, f.put(spec))
+		}
+	}
+	f.order = f.order[:0]
+	for _, one := range f.legs {
+		f.order = append(f.order, one)
+	}
+	slices.SortFunc(f.order, func(a, b *leg) int { return strings.Compare(a.channel+" "+a.node, b.channel+" "+b.node) })
+	return errors.Join(faults...)
+}
+
+func sortedKeys(fars map[linkKey]netio.Far) []linkKey {
+	keys := make([]linkKey, 0, len(fars))
+	for k := range fars {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b linkKey) int {
+		return strings.Compare(fmt.Sprint(a.protocol, a.node, a.stripe), fmt.Sprint(b.protocol, b.node, b.stripe))
+	})
+	return keys
+}
+
+// join opens a way, and its medium if it is the first of it.
+func (f *fabric) join(key linkKey, far netio.Far) error {
+	ways := f.ways[key.protocol]
+	if ways == nil {
+		var err error
+		if ways, err = f.open(key.protocol); err != nil {
+			return err
+		}
+		f.ways[key.protocol] = ways
+	}
+	w, err := ways.To(far)
+	if err != nil {
+		return fmt.Errorf("transport: %s to node %q: %w", key.protocol, key.node, err)
+	}
+	f.links[key] = &joint{w, far}
+	return nil
+}
+
+// open opens a medium where this node listens.
+func (f *fabric) open(protocol string) (netio.Ways, error) {
+	i := slices.IndexFunc(f.config.Media, func(m Medium) bool { return m.Protocol() == protocol })
+	if i < 0 {
+		return nil, fmt.Errorf("%w: the topology has channels by %s, and Media does not: %s", ErrConfig, protocol,
+			listed(f.config.Media, func(m Medium) string { return m.Protocol() }))
+	}
+	own := f.layout.topology.Node(f.layout.at)
+	id, err := f.who(own)
+	if err != nil {
+		return nil, err
+	}
+	s := netio.Station{Node: own.Name, Start: f.start, Identity: id, Notes: f.note, Loop: f.config.Loop}
+	s.Loop.Name = protocol
+	all, err := addresses(own, portOf(own, protocol))
+	if err != nil {
+		return nil, err
+	}
+	s.Bind = all[0]
+	ways, err := f.config.Media[i].Open(s)
+	if err != nil {
+		return nil, fmt.Errorf("transport: node %q: %s: %w", own.Name, protocol, err)
+	}
+	return ways, nil
+}
+
+// who is the node's identity, from the files that the topology names unless the Config has one; nil: there is none.
+func (f *fabric) who(own *topo.Node) (netio.Identity, error) {
+	switch t := own.Trust; {
+	case f.config.Identity != nil:
+		return f.config.Identity, nil
+	case f.identity != nil:
+		return f.identity, nil
+	case t.Certificate == "":
+		return nil, nil
+	default:
+		allow := t.Allow
+		if len(allow) == 0 {
+			for _, n := range f.layout.topology.Nodes {
+				allow = append(allow, n.Name)
+			}
+		}
+		id, err := trust.Open(trust.Options{Cert: t.Certificate, Key: t.Key, CA: t.Authorities, Allow: allow, Events: func(e trust.Event) {
+			f.note(netio.Note{What: "certificate " + e.Kind.String(), Err: e.Err})
+		}})
+		if err != nil {
+			return nil, fmt.Errorf("transport: %s: node %q: %w", own.At, own.Name, err)
+		}
+		f.identity = id
+		return id, nil
+	}
+}
+
+func portOf(n *topo.Node, protocol string) uint16 {
+	switch protocol {
+	case "udp", "xdp":
+		return n.Ports.UDP
+	case "quic":
+		return n.Ports.QUIC
+	}
+	return n.Ports.TCP
+}
+
+// addresses are where a node is reached. A name is looked up once, here.
+func addresses(n *topo.Node, port uint16) (all []netip.AddrPort, err error) {
+	names := n.Addresses
+	if len(names) == 0 {
+		names = []string{n.Hostname}
+	}
+	var faults []error
+	for _, name := range names {
+		found, err := lookUp(name)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		for _, a := range found {
+			all = append(all, netip.AddrPortFrom(a.Unmap(), port))
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%w: %s: node %q has no address: %w", ErrConfig, n.At, n.Name, errors.Join(faults...))
+	}
+	return all, nil
+}
+
+// put makes a leg and gives it the rings that are there.
+func (f *fabric) put(spec legSpec) error {
+	l := &leg{channel: spec.channel, node: spec.node, spec: spec}
+	var links []route.Link
+	for i, way := range spec.ways {
+		var stripes []netio.Way
+		for _, key := range spec.keysOf(i) {
+			j := f.links[key]
+			if j == nil {
+				return fmt.Errorf("transport: channel %q to node %q: no %s", spec.channel, spec.node, key.protocol)
+			}
+			stripes = append(stripes, j.way)
+		}
+		c, err := newCandidate(l, way.protocol, stripes, spec.balance, spec.breaker)
+		if err != nil {
+			return fmt.Errorf("transport: channel %q to node %q: %w", spec.channel, spec.node, err)
+		}
+		l.ways, links = append(l.ways, c), append(links, c)
+	}
+	var err error
+	if l.failover, err = route.NewFailover(links, route.FailoverOptions{HoldDown: f.config.HoldDown, Events: func(s route.Switch) { f.switched(l, s) }}); err != nil {
+		return err
+	}
+	o := f.outs[spec.channel]
+	if o == nil {
+		o = &outgoing{dir: filepath.Join(f.config.Dir, spec.channel), files: map[string]outfile{}}
+		f.outs[spec.channel] = o
+	}
+	for _, file := range o.files {
+		l.rings = append(l.rings, file.ring)
+	}
+	f.legs[legKey{spec.channel, spec.node}] = l
+	return nil
+}
+
+// switched tells of a change of ways.
+func (f *fabric) switched(l *leg, s route.Switch) {
+	if s.Cause == route.CauseStart || s.To < 0 {
+		return
+	}
+	f.note(netio.Note{Medium: l.ways[s.To].protocol, Node: l.node, Channel: l.channel, What: s.Cause.String()})
+}
+
+// strike takes a leg away: whoever carries its rings lets go of them, within a bound. What nobody will carry any more is let go in the
+// rings, too, so that publishers do not wait for it.
+func (f *fabric) strike(key legKey, forGood bool) error {
+	l := f.legs[key]
+	delete(f.legs, key)
+	for end := time.Now().Add(time.Second); !l.failover.Stop(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			return fmt.Errorf("transport: channel %q to node %q: its ways do not let go", key.channel, key.node)
+		}
+	}
+	var faults []error
+	for _, r := range l.rings {
+		if !forGood {
+			break
+		}
+		if err := r.Forget(placeOf(key.node)); err != nil && !errors.Is(err, ring.ErrRange) {
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// placeOf is the name of the place in a ring from which a node's ways read it, whichever of them does.
+func placeOf(node string) string {
+	name := "to " + node
+	return name[:min(len(name), maxName)]
+}
+
+// close ends everything. Places in rings stay for the next life.
+func (f *fabric) close() error {
+	var faults []error
+	for _, j := range f.links {
+		faults = append(faults, j.way.Close())
+	}
+	for _, w := range f.ways {
+		faults = append(faults, w.Close())
+	}
+	for _, m := range f.mirrors {
+		faults = append(faults, m.Close())
+	}
+	for _, o := range f.outs {
+		faults = append(faults, o.close())
+	}
+	if f.identity != nil {
+		faults = append(faults, f.identity.Close())
+	}
+	for _, one := range f.leaving {
+		faults = append(faults, ignoreClosed(one.ring.Close()))
+	}
+	return errors.Join(faults...)
+}

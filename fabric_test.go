@@ -1,0 +1,161 @@
+package transport_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	transport "github.com/alphapulse/transport"
+	"github.com/alphapulse/transport/netio"
+	"github.com/alphapulse/transport/netio/tcp"
+	"github.com/alphapulse/transport/ring"
+	"github.com/alphapulse/transport/seal"
+)
+
+// freePort is a TCP port that nobody has just now.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func ports(t *testing.T, n int) (all []any) {
+	for range n {
+		all = append(all, freePort(t))
+	}
+	return all
+}
+
+// pipeline is a topology of three nodes on this host: feed on left, brain in the middle, desk on right.
+func pipeline(t *testing.T, dir, channels string) string {
+	t.Helper()
+	file := filepath.Join(dir, "pipeline.yaml")
+	text := fmt.Sprintf(`
+config_version: 1
+name: pipeline
+nodes:
+  left:   { hostname: localhost, addresses: [127.0.0.1], site: here, ports: { control: %d, tcp: %d, udp: %d, quic: %d } }
+  middle: { hostname: localhost, addresses: [127.0.0.1], site: here, ports: { control: %d, tcp: %d, udp: %d, quic: %d } }
+  right:  { hostname: localhost, addresses: [127.0.0.1], site: here, ports: { control: %d, tcp: %d, udp: %d, quic: %d } }
+actors:
+  feed:  { type: producer, outputs: [quotes], source_id: 1 }
+  brain: { type: transformer, inputs: [quotes], outputs: [orders], source_id: 20 }
+  desk:  { type: consumer, inputs: [orders] }
+placements:
+  feed:  { node: left }
+  brain: { node: middle }
+  desk:  { node: right }
+defaults: { mode: direct, protocol: tcp, encryption: none, reliability: at_least_once, ring_size: 64KiB }
+channels:
+%s`, append(ports(t, 12), channels)...)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func openPlace(t *testing.T, c transport.Config) *transport.Node {
+	t.Helper()
+	n, err := transport.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
+func TestPipelineAcrossNodesLosesNothing(t *testing.T) {
+	dir := t.TempDir()
+	file := pipeline(t, dir, "  quotes: {}\n  orders: {}\n")
+	media := []transport.Medium{tcp.Medium{}}
+	at := func(node, actor string) *transport.Node {
+		return openPlace(t, transport.Config{File: file, At: node, Actor: actor, Dir: filepath.Join(dir, node), Media: media,
+			Notes: func(n netio.Note) { t.Logf("%s: %+v", node, n) }})
+	}
+	left, middle, right := at("left", "feed"), at("middle", "brain"), at("right", "desk")
+	pub, err := left.Publisher("quotes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := middle.Subscriber("quotes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := middle.Publisher("orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	desk, err := right.Subscriber("orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const total = 20_000
+	var next, sent, passed uint64
+	for end := time.Now().Add(20 * time.Second); next < total; {
+		for sent < total {
+			var b [8]byte
+			binary.LittleEndian.PutUint64(b[:], sent)
+			if err := pub.Send(b[:]); errors.Is(err, ring.ErrFull) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			sent++
+		}
+		room := true
+		if _, err := in.Poll(1, func(f seal.Frame) {
+			if binary.LittleEndian.Uint64(f.Payload) != passed {
+				t.Fatalf("quote %d where %d is due", binary.LittleEndian.Uint64(f.Payload), passed)
+			}
+			for {
+				err := out.Send(f.Payload)
+				if err == nil {
+					break
+				}
+				room = false
+				if !errors.Is(err, ring.ErrFull) {
+					t.Fatal(err)
+				}
+				if _, err := desk.Poll(100, func(f seal.Frame) { take(t, f, &next) }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			passed++
+		}); err != nil {
+			t.Fatal(err)
+		}
+		_ = room
+		if _, err := desk.Poll(100, func(f seal.Frame) { take(t, f, &next) }); err != nil {
+			t.Fatal(err)
+		}
+		if time.Now().After(end) {
+			all, _ := left.Carriages(context.Background())
+			t.Fatalf("%d sent, %d passed on, %d arrived: %+v", sent, passed, next, all)
+		}
+	}
+	if _, err := left.Subscriber("quotes"); !errors.Is(err, transport.ErrConfig) {
+		t.Errorf("feed subscribes to its own output: %v", err)
+	}
+}
+
+func take(t *testing.T, f seal.Frame, next *uint64) {
+	t.Helper()
+	if n := binary.LittleEndian.Uint64(f.Payload); n != *next {
+		t.Fatalf("order %d where %d is due", n, *next)
+	}
+	*next++
+}

@@ -1,0 +1,173 @@
+package transport
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/alphapulse/transport/ring"
+	"github.com/alphapulse/transport/route"
+	"github.com/alphapulse/transport/route/topo"
+)
+
+// ErrTopology says that a topology file is wrong; the text lists all faults with their places. The caller mends it.
+var ErrTopology = errors.New("transport: topology")
+
+// layout is what a topology file means for one node.
+type layout struct {
+	topology *topo.Topology
+	plan     *route.Plan
+	version  string
+	at       string // the node
+	actor    string // empty: none of its own
+}
+
+// readLayout loads the file and resolves it. The error has every fault of the file, with its place.
+func readLayout(c *Config) (*layout, error) {
+	t, findings := topo.Load(c.File)
+	if err := findings.Err(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrTopology, err)
+	}
+	plan, findings := route.Resolve(t)
+	if err := findings.Err(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrTopology, err)
+	}
+	l := &layout{topology: t, plan: plan, version: plan.Version(), at: c.At, actor: c.Actor}
+	if err := l.settle(c.File); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return l, nil
+}
+
+// settle finds the node, and the actor's place on it.
+func (l *layout) settle(file string) error {
+	if l.actor != "" {
+		if l.topology.Actor(l.actor) == nil {
+			return fmt.Errorf("%s has no actor %q: %s", file, l.actor, listed(l.topology.Actors, func(a topo.Actor) string { return a.Name }))
+		}
+		var nodes []string
+		for _, p := range l.topology.PlacementsOf(l.actor) {
+			nodes = append(nodes, p.Node)
+		}
+		switch {
+		case l.at == "" && len(nodes) == 1:
+			l.at = nodes[0]
+		case l.at == "":
+			return fmt.Errorf("actor %q runs on %d nodes: say on which one with At: %s", l.actor, len(nodes), strings.Join(nodes, ", "))
+		case !slices.Contains(nodes, l.at):
+			return fmt.Errorf("actor %q does not run on node %q: %s", l.actor, l.at, cmp.Or(strings.Join(nodes, ", "), "it has no placement"))
+		}
+	}
+	switch {
+	case l.at == "":
+		return fmt.Errorf("%s: neither Actor nor At says who this is", file)
+	case l.topology.Node(l.at) == nil:
+		return fmt.Errorf("%s has no node %q: %s", file, l.at, listed(l.topology.Nodes, func(n topo.Node) string { return n.Name }))
+	}
+	return nil
+}
+
+func listed[T any](all []T, name func(T) string) string {
+	var names []string
+	for _, one := range all {
+		names = append(names, name(one))
+	}
+	return cmp.Or(strings.Join(names, ", "), "it has none")
+}
+
+// apply fills in what the file says and c does not.
+func (l *layout) apply(c *Config) {
+	if c.Dir == "" {
+		c.Dir = filepath.Join(shm(), strings.Join([]string{"pulse", cmp.Or(l.topology.Name, "topology"), l.at}, "-"))
+	}
+	if c.Source == "" {
+		c.Source = l.actor
+	}
+	channels := map[string]Channel{}
+	for _, p := range l.plan.Channels {
+		ch := p.Channel
+		one := Channel{Capacity: ch.RingBytes, HugePages: ch.HugePages}
+		if ch.Slow == topo.SlowDrop {
+			one.Mode = ring.Lossy
+		}
+		channels[ch.Name] = one
+	}
+	for name, own := range c.Channels {
+		file := channels[name]
+		own.Capacity, own.HugePages = cmp.Or(own.Capacity, file.Capacity), own.HugePages || file.HugePages
+		if own.Durable == "" && own.Mode == ring.Gate {
+			own.Mode = file.Mode
+		}
+		channels[name] = own
+	}
+	c.Channels = channels
+}
+
+// shm is memory that is a directory, where there is one.
+func shm() string {
+	const usual = "/dev/shm"
+	if info, err := os.Stat(usual); err == nil && info.IsDir() {
+		return usual
+	}
+	return os.TempDir()
+}
+
+// publishes says why the actor may not publish in a channel.
+func (l *layout) publishes(channel string) error {
+	return l.has(channel, "outputs", func(a *topo.Actor) []string { return a.Outputs })
+}
+
+// subscribes says why the actor may not subscribe to a channel.
+func (l *layout) subscribes(channel string) error {
+	return l.has(channel, "inputs", func(a *topo.Actor) []string { return a.Inputs })
+}
+
+func (l *layout) has(channel, what string, of func(*topo.Actor) []string) error {
+	if l == nil || l.actor == "" {
+		return nil
+	}
+	a := l.topology.Actor(l.actor)
+	if slices.Contains(of(a), channel) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s: actor %q has no channel %q among its %s: %s", ErrConfig, a.At, l.actor, channel, what,
+		cmp.Or(strings.Join(of(a), ", "), "it has none"))
+}
+
+// farNodes are the nodes that a channel goes to from this one, in order.
+func (l *layout) farNodes(channel string) (nodes []string) {
+	c := l.plan.Channel(channel)
+	if c == nil {
+		return nil
+	}
+	for _, d := range c.Decisions {
+		if d.From.Node == l.at && d.To.Node != l.at && d.To.Node != "" && !slices.Contains(nodes, d.To.Node) {
+			nodes = append(nodes, d.To.Node)
+		}
+	}
+	slices.Sort(nodes)
+	return nodes
+}
+
+// hold keeps places in a publisher's ring for the nodes that its channel goes to: what is published before somebody carries it waits for
+// them, as far as the ring has room.
+func (l *layout) hold(channel string, r *ring.Ring) error {
+	if l == nil || r.Info().Path == "" || l.plan.Channel(channel) == nil || l.plan.Channel(channel).Channel.Reliability == topo.BestEffort {
+		return nil
+	}
+	var faults []error
+	for _, node := range l.farNodes(channel) {
+		place, err := r.Reader(ring.ReaderOptions{Name: placeOf(node), Durable: true, From: ring.Oldest})
+		if err == nil {
+			err = place.Close()
+		}
+		if !errors.Is(err, ring.ErrOwned) { // somebody carries it already
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,60 @@
+package transport_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/alphapulse/transport"
+	"github.com/alphapulse/transport/netio/tcp"
+)
+
+const twoNodes = `
+config_version: 1
+name: example
+nodes:
+  left:  { hostname: localhost, addresses: [127.0.0.1], site: here, ports: { control: 7410, tcp: 7411, udp: 7412, quic: 7413 } }
+  right: { hostname: localhost, addresses: [127.0.0.1], site: here, ports: { control: 7420, tcp: 7421, udp: 7422, quic: 7423 } }
+actors:
+  feed: { type: producer, outputs: [quotes], source_id: 1 }
+  desk: { type: consumer, inputs: [quotes] }
+placements:
+  feed: { node: left }
+  desk: { node: right }
+channels:
+  quotes: { mode: direct, encryption: none, ring_size: 1MiB }
+`
+
+// An actor opens the topology's file. This process joins its node to the others, too.
+func ExampleMedium_topology() {
+	dir, err := os.MkdirTemp("", "pulse")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "example.yaml")
+	if err := os.WriteFile(file, []byte(twoNodes), 0o600); err != nil {
+		panic(err)
+	}
+	media := []transport.Medium{tcp.Medium{}}
+	node, err := transport.Open(context.Background(), transport.Config{File: file, Actor: "feed", Media: media, Dir: filepath.Join(dir, "left")})
+	if err != nil {
+		panic(err)
+	}
+	defer node.Close()
+	quotes, err := node.Publisher("quotes")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(quotes.Send([]byte("it waits in the ring until right is there")))
+	var carriages []transport.Carriage
+	if carriages, err = node.Carriages(context.Background()); err != nil {
+		panic(err)
+	}
+	var ways []transport.CarriageWay = carriages[0].Ways
+	fmt.Println(carriages[0].Channel, "to", carriages[0].Node, "by", ways[0].Medium)
+	// Output:
+	// <nil>
+	// quotes to right by tcp
+}
