@@ -290,10 +290,13 @@ func TestWhatIsGoneIsSaidToBeLost(t *testing.T) {
 	instance := one.ring.Info().Instance
 	d.until("some arrive", func() bool { return s.all[instance] != nil && d.a.Drained() })
 	d.cut(errors.New("cut"))
-	had, err := d.a.Remove("ticks", one.ring) // its place gates on, until the ring is full of it
+	had, err := d.a.Remove("ticks", one.ring)
 	if !had || err != nil {
 		t.Fatal(had, err)
 	}
+	dead, err := one.ring.Reader(ring.ReaderOptions{Name: d.a.options.Name, Durable: true})
+	must(t, err)
+	must(t, dead.Close()) // the place gates on, until the ring is full of it
 	for one.next < 1000 {
 		if !one.publish(100) {
 			continue
