@@ -109,6 +109,11 @@ func (n *Node) mirrored(channel string, r *ring.Ring) {
 	if n.config.Dir == "" {
 		n.mirrors[channel] = append(n.mirrors[channel], r)
 	}
+	for _, s := range n.subs {
+		if s.channel == channel { // who looked at the file while it was being made was refused, and would wait
+			s.forgive(r.Info().Path)
+		}
+	}
 	n.tell(channel)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -56,6 +57,7 @@ type fabric struct {
 	legs    map[legKey]*leg
 	order   []*leg
 	leaving []leaver
+	toldMu  sync.Mutex
 	faults  map[string]string // told already, by what they concern
 
 	identity *trust.Identity // opened here
@@ -146,10 +148,13 @@ func (f *fabric) told(what string, err error) {
 	if err != nil {
 		text = err.Error()
 	}
-	if f.faults[what] == text {
+	f.toldMu.Lock()
+	same := f.faults[what] == text
+	f.faults[what] = text
+	f.toldMu.Unlock()
+	if same {
 		return
 	}
-	f.faults[what] = text
 	if err != nil {
 		f.note(netio.Note{What: "trouble", Err: fmt.Errorf("%s: %w", what, err)})
 	} else {
@@ -210,6 +215,12 @@ func (f *fabric) lay(l *layout) error {
 	for key, spec := range legs {
 		if f.legs[key] == nil {
 			faults = append(faults, f.put(spec))
+		}
+	}
+	for channel, o := range f.outs {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(f.legs)), func(k legKey) bool { return k.channel == channel }) {
+			faults = append(faults, o.close())
+			delete(f.outs, channel)
 		}
 	}
 	f.order = f.order[:0]

@@ -119,7 +119,7 @@ func TestPipelineAcrossNodesLosesNothing(t *testing.T) {
 		room := true
 		if _, err := in.Poll(1, func(f seal.Frame) {
 			if binary.LittleEndian.Uint64(f.Payload) != passed {
-				t.Fatalf("quote %d where %d is due", binary.LittleEndian.Uint64(f.Payload), passed)
+				t.Fatalf("seq %d lost %d err %v: quote %d where %d is due", f.Seq, in.Lost(), in.Err(), binary.LittleEndian.Uint64(f.Payload), passed)
 			}
 			for {
 				err := out.Send(f.Payload)
@@ -158,4 +158,59 @@ func take(t *testing.T, f seal.Frame, next *uint64) {
 		t.Fatalf("order %d where %d is due", n, *next)
 	}
 	*next++
+}
+
+// Sources are spread over stripes evenly, and each stays in order.
+func TestStripesShareTheSources(t *testing.T) {
+	dir := t.TempDir()
+	file := pipeline(t, dir, "  quotes: { stripes: 4 }\n  orders: {}\n")
+	at := func(node, actor string) *transport.Node {
+		return openPlace(t, transport.Config{File: file, At: node, Actor: actor, Dir: filepath.Join(dir, node), Media: []transport.Medium{tcp.Medium{}}})
+	}
+	left, middle := at("left", "feed"), at("middle", "brain")
+	in, err := middle.Subscriber("quotes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const sources, each = 40, 200
+	next := map[uint64]uint64{}
+	var pubs []*transport.Publisher
+	for range sources {
+		p, err := left.Publisher("quotes")
+		if err != nil {
+			t.Fatal(err)
+		}
+		pubs = append(pubs, p)
+	}
+	got := 0
+	for end := time.Now().Add(20 * time.Second); got < sources*each; {
+		for _, p := range pubs {
+			if n := p.Seq(); n <= each {
+				if err := p.Send(binary.LittleEndian.AppendUint64(nil, n)); err != nil && !errors.Is(err, ring.ErrFull) {
+					t.Fatal(err)
+				}
+			}
+		}
+		if _, err := in.Poll(1000, func(f seal.Frame) {
+			if next[f.Source]++; f.Seq != next[f.Source] || binary.LittleEndian.Uint64(f.Payload) != f.Seq {
+				t.Fatalf("source %x: message %d where %d is due", f.Source, f.Seq, next[f.Source])
+			}
+			got++
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if time.Now().After(end) {
+			all, _ := left.Carriages(t.Context())
+			t.Fatalf("%d arrived: %+v", got, all)
+		}
+	}
+	all, err := left.Carriages(t.Context())
+	if err != nil || len(all) != 1 {
+		t.Fatal(all, err)
+	}
+	for i, share := range all[0].Ways[0].Shares {
+		if share*100 < 95*sources/4 || share*100 > 105*sources/4 {
+			t.Errorf("stripe %d carries %d of %d sources", i, share, sources)
+		}
+	}
 }

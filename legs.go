@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/alphapulse/transport/netio"
+	"github.com/alphapulse/transport/ring"
 	"github.com/alphapulse/transport/route"
 	"github.com/alphapulse/transport/route/topo"
 )
@@ -195,6 +196,11 @@ func (f *fabric) mirrorsOf(channel string) (*netio.Mirrors, error) {
 		return nil, err
 	}
 	o.Sources = mirrorsMost
+	opened := o.Opened
+	o.Opened = func(r *ring.Ring) {
+		f.told(fmt.Sprintf("channel %s, mirror %x", channel, r.Info().Instance), f.node.layout.Load().hold(channel, r, true))
+		opened(r)
+	}
 	m, err := netio.NewMirrors(o)
 	if err == nil {
 		f.mirrors[channel] = m

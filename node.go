@@ -111,7 +111,7 @@ func (n *Node) Publisher(channel string) (*Publisher, error) {
 		return nil, fmt.Errorf("transport: channel %q: %w", channel, err)
 	}
 	p := &Publisher{Writer: w, ring: r, channel: channel, source: r.Info().Instance, shared: n.config.Dir != ""}
-	if err := errors.Join(l.hold(channel, r), n.carry(channel, r)); err != nil {
+	if err := errors.Join(l.hold(channel, r, false), n.carry(channel, r)); err != nil {
 		return nil, errors.Join(fmt.Errorf("transport: channel %q: carry: %w", channel, err), p.Close())
 	}
 	n.pubs = append(slices.DeleteFunc(n.pubs, func(p *Publisher) bool { return p.closed.Load() }), p)

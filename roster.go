@@ -170,6 +170,13 @@ func (r *roster) due(name string) bool {
 	return true
 }
 
+// forgive has a ring tried again at once.
+func (r *roster) forgive(path string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.refused, path)
+}
+
 // refuse remembers why a ring could not be attached, for Err and for the next try.
 func (r *roster) refuse(name string, err error) error {
 	err = fmt.Errorf("transport: channel %q: %w", r.channel, err)

@@ -104,6 +104,14 @@ func (l *layout) apply(c *Config) {
 		}
 		channels[name] = own
 	}
+	if a := l.topology.Actor(l.actor); a != nil { // it has a place in every ring, see hold
+		for _, name := range a.Inputs {
+			if one := channels[name]; one.Durable == "" && one.Mode == ring.Gate {
+				one.Durable = a.Name
+				channels[name] = one
+			}
+		}
+	}
 	c.Channels = channels
 }
 
@@ -153,21 +161,51 @@ func (l *layout) farNodes(channel string) (nodes []string) {
 	return nodes
 }
 
-// hold keeps places in a publisher's ring for the nodes that its channel goes to: what is published before somebody carries it waits for
-// them, as far as the ring has room.
-func (l *layout) hold(channel string, r *ring.Ring) error {
-	if l == nil || r.Info().Path == "" || l.plan.Channel(channel) == nil || l.plan.Channel(channel).Channel.Reliability == topo.BestEffort {
+// hold keeps places in a ring for those that its channel goes to: the actors of this node, and in a publisher's the nodes of others. What
+// is in it before they come waits for them, as far as the ring has room.
+func (l *layout) hold(channel string, r *ring.Ring, mirror bool) error {
+	c := l.channel(channel)
+	if c == nil || r.Info().Path == "" {
 		return nil
 	}
+	var places []ring.ReaderOptions
+	if c.Channel.Slow != topo.SlowDrop {
+		for _, name := range l.readers(channel) {
+			places = append(places, ring.ReaderOptions{Name: name})
+		}
+	}
+	if !mirror && c.Channel.Reliability != topo.BestEffort {
+		for _, node := range l.farNodes(channel) { // a way that is not there yet loses nothing, unless that is what it may cost
+			places = append(places, ring.ReaderOptions{Name: placeOf(node), Held: c.Channel.Slow != topo.SlowDrop && c.Channel.Slow != topo.SlowEvict})
+		}
+	}
 	var faults []error
-	for _, node := range l.farNodes(channel) {
-		place, err := r.Reader(ring.ReaderOptions{Name: placeOf(node), Durable: true, From: ring.Oldest})
+	for _, o := range places {
+		o.Durable, o.From = true, ring.Oldest
+		place, err := r.Reader(o)
 		if err == nil {
 			err = place.Close()
 		}
-		if !errors.Is(err, ring.ErrOwned) { // somebody carries it already
+		if !errors.Is(err, ring.ErrOwned) { // it is there already
 			faults = append(faults, err)
 		}
 	}
 	return errors.Join(faults...)
+}
+
+func (l *layout) channel(name string) *route.ChannelPlan {
+	if l == nil {
+		return nil
+	}
+	return l.plan.Channel(name)
+}
+
+// readers are the actors of this node that subscribe to a channel.
+func (l *layout) readers(channel string) (names []string) {
+	for _, a := range l.topology.Actors {
+		if slices.Contains(a.Inputs, channel) && slices.ContainsFunc(l.topology.PlacementsOf(a.Name), func(p topo.Placement) bool { return p.Node == l.at }) {
+			names = append(names, a.Name)
+		}
+	}
+	return names
 }

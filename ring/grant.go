@@ -286,14 +286,14 @@ func (w *Writer) evict(i int) {
 	}
 }
 
-// reap evicts the gates of dead readers: ephemeral ones in any case, durable ones if they are what the ring is full of.
+// reap evicts the gates of dead readers: ephemeral ones in any case, durable ones if they are what the ring is full of, held ones never.
 // It reports whether it found any.
 func (w *Writer) reap() bool {
 	lowest, found := w.slowest(), false
 	for left := w.known; left != 0; left &= left - 1 {
 		i := bits.TrailingZeros64(left)
 		slot := w.cur.At(curSlots + uint64(i)*slotSize)
-		if slot.Load32(slotState)&stateDurable != 0 && w.seen[i] != lowest {
+		if state := slot.Load32(slotState); state&stateHeld != 0 || state&stateDurable != 0 && w.seen[i] != lowest {
 			continue
 		}
 		if w.ring.ifDead(i, func() {

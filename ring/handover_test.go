@@ -132,3 +132,75 @@ func TestAHandOverEndsWithTheRing(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A place that is held stops the writer however long nobody has it, also once a successor who does not know of it has died.
+func TestAHeldPlaceIsWaitedFor(t *testing.T) {
+	r, err := Create(Options{Path: filepath.Join(t.TempDir(), "a.ring"), Capacity: 4096})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := r.Writer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(o ReaderOptions) *Reader {
+		t.Helper()
+		o.Name, o.Durable, o.From = "to left", true, Oldest
+		rd, err := r.Reader(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rd
+	}
+	fill := func() error {
+		for range 100 {
+			if _, err := w.Claim(64); err != nil {
+				return err
+			}
+			if err := w.Commit(64); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return nil
+	}
+	held := ReaderOptions{Held: true}
+	for range 3 {
+		if err := open(held).Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := fill(); !errors.Is(err, ErrFull) {
+			t.Fatalf("held, and the writer went on: %v", err)
+		}
+		if all, err := r.Readers(); err != nil || len(all) != 1 || !all[0].Held || all[0].Alive {
+			t.Fatal(all, err)
+		}
+		rd := open(ReaderOptions{})
+		if rd.Lost() != 0 || rd.Seq() != 1 {
+			t.Fatalf("%d lost, at %d", rd.Lost(), rd.Seq())
+		}
+		if err := rd.Close(); err != nil {
+			t.Fatal(err)
+		}
+		held.Held = false
+	}
+	if err := r.Forget("to left"); err != nil {
+		t.Fatal(err)
+	}
+	if err := fill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(ReaderOptions{}).Close(); err != nil { // the name is an ordinary one again
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := fill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := r.Reader(ReaderOptions{Name: "x", Held: true}); !errors.Is(err, ErrOptions) {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Close(), r.Close()); err != nil {
+		t.Fatal(err)
+	}
+}

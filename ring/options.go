@@ -120,6 +120,10 @@ type ReaderOptions struct {
 	// takes it over where it stood, whatever From says. The bound is the ring itself: a dead durable reader that would
 	// make Claim answer ErrFull is evicted, and its successor learns from Lost how much it missed. Gate only.
 	Durable bool
+
+	// Held has the writer wait for a durable reader's place after its death, too, however full the ring is, until a successor takes it or
+	// Ring.Forget frees it. It is the place's: successors need not say it again.
+	Held bool
 }
 
 const maxName = 40
@@ -134,6 +138,9 @@ func (o ReaderOptions) check() error {
 	}
 	if o.Durable && (o.Name == "" || o.Mode != Gate) {
 		faults = append(faults, fmt.Errorf("%w: a durable reader gates and has a name", ErrOptions))
+	}
+	if o.Held && !o.Durable {
+		faults = append(faults, fmt.Errorf("%w: only a durable reader's place is held", ErrOptions))
 	}
 	return errors.Join(faults...)
 }

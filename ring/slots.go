@@ -17,6 +17,7 @@ const (
 	stateGate    = 1
 	stateLossy   = 2
 	stateDurable = 1 << 8
+	stateHeld    = 1 << 9
 )
 
 // attachTries bounds how often an attaching reader starts further on because the writer was quicker.
@@ -170,7 +171,13 @@ func (r *Ring) describe(i int, o ReaderOptions) {
 		state = stateLossy
 	}
 	if o.Durable {
-		state |= stateDurable
+		state |= stateDurable | s.Load32(slotState)&stateHeld // who takes a held slot over holds it, too
+		if r.slotNamed(i) != o.Name {
+			state &^= stateHeld
+		}
+		if o.Held {
+			state |= stateHeld
+		}
 	}
 	if r.slotNamed(i) != o.Name { // an adopted slot is never without its name
 		name := s.Bytes(slotName, maxName)
@@ -267,6 +274,7 @@ type ReaderInfo struct {
 	Command string // the process's name in this pid namespace, empty when unknown
 	Mode    Mode
 	Durable bool
+	Held    bool   // see ReaderOptions
 	Gating  bool   // the writer waits for it
 	Alive   bool   // a stopped process is alive
 	Cursor  uint64 // position in bytes
@@ -317,7 +325,7 @@ func (r *Ring) end() uint64 {
 func (r *Ring) readerInfo(i int) (ReaderInfo, error) {
 	s := r.slot(i)
 	state := s.Load32(slotState)
-	info := ReaderInfo{Slot: i, Name: r.slotNamed(i), PID: int(s.Load32(slotPID)), Durable: state&stateDurable != 0,
+	info := ReaderInfo{Slot: i, Name: r.slotNamed(i), PID: int(s.Load32(slotPID)), Durable: state&stateDurable != 0, Held: state&stateHeld != 0,
 		Gating: r.cur.Load64(curGates)>>i&1 == 1, Cursor: s.Load64(slotCursor), Alive: r.slots>>i&1 == 1}
 	if state&0xff == stateLossy {
 		info.Mode = Lossy
