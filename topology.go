@@ -82,7 +82,7 @@ func listed[T any](all []T, name func(T) string) string {
 // apply fills in what the file says and c does not.
 func (l *layout) apply(c *Config) {
 	if c.Dir == "" {
-		c.Dir = filepath.Join(shm(), strings.Join([]string{"pulse", cmp.Or(l.topology.Name, "topology"), l.at}, "-"))
+		c.Dir = DirOf(l.topology.Name, l.at)
 	}
 	if c.Source == "" {
 		c.Source = l.actor
@@ -113,6 +113,11 @@ func (l *layout) apply(c *Config) {
 		}
 	}
 	c.Channels = channels
+}
+
+// DirOf is where the rings of a topology's node are unless a Config says otherwise.
+func DirOf(topology, node string) string {
+	return filepath.Join(shm(), strings.Join([]string{"pulse", cmp.Or(topology, "topology"), node}, "-"))
 }
 
 // shm is memory that is a directory, where there is one.

@@ -43,12 +43,13 @@ func newPlan() *cobra.Command {
 
 // newExplain prints why a channel travels as it does.
 func newExplain() *cobra.Command {
-	var from, to, channel, format string
+	var from, to, channel, dir, format string
 	c := &cobra.Command{
 		Use:   "explain FILE",
 		Short: "Say why a channel travels as it does: the rule, and each alternative with the reason against it",
 		Long: "Resolves FILE (docs/routing.md) and prints each decision about --channel from --from to --to, an absent flag being any:\n" +
-			"rule, fallback, durability, latency, encryption and compression in force, and the media that were rejected.\n" +
+			"rule, fallback, durability, latency, encryption and compression in force, and the media that were rejected. Where pulse run\n" +
+			"joins the publisher's node on this machine, also the medium that carries the channel now, and what became of the others.\n" +
 			"Exit code 0, 1 when there is no such way or the plan must not run, 2 when FILE or a name is wrong.",
 		Example: "  pulse explain topology.yaml --from strategy --to gateway --channel orders",
 		Args:    cobra.ExactArgs(1),
@@ -74,16 +75,24 @@ func newExplain() *cobra.Command {
 					if err := d.WriteText(w); err != nil {
 						return err
 					}
+					if err := liveOf(t, d, dir).write(w); err != nil {
+						return err
+					}
 				}
 				return nil
 			}
-			return ended("explain", show(c.OutOrStdout(), format, text, found), refused)
+			all := make([]explained, len(found))
+			for i, d := range found {
+				all[i] = explained{d, liveOf(t, d, dir)}
+			}
+			return ended("explain", show(c.OutOrStdout(), format, text, all), refused)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&from, "from", "", "the actor that publishes")
 	f.StringVar(&to, "to", "", "the actor that subscribes")
 	f.StringVar(&channel, "channel", "", "the channel")
+	f.StringVar(&dir, "dir", "", "the rings of the publisher's node, where pulse run was told other than the default")
 	outputFlag(c, &format)
 	return c
 }

@@ -181,6 +181,10 @@ channels:
 `)
 	n.act["feed"] = n.actor("left", "feed", "--rate", "20000", "--count", "60000")
 	eventually(t, "the sink gets something", func() bool { return n.delivered("sink") > 0 })
+	eventually(t, "explain says what carries the trades", func() bool {
+		p := start(t, "explain", n.file, "--channel", "trades", "--dir", n.dirOf("left"))
+		return p.end() == 0 && strings.Contains(p.out.String(), "now         by tcp; 1 rings")
+	})
 	if err := n.lab.Partition("middle"); err != nil {
 		t.Fatal(err)
 	}
