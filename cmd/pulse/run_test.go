@@ -52,6 +52,7 @@ func openNodes(t *testing.T, channels string) *nodes {
 	})
 	n.file = filepath.Join(n.dir, "pipeline.yaml")
 	n.write(channels)
+	n.certify()
 	for _, p := range places {
 		n.run[p[0]] = n.start(p[0], "run", n.file, "--node", p[0], "--dir", n.dirOf(p[0]), "--hold-down", "1s")
 	}
@@ -74,7 +75,8 @@ func (n *nodes) write(channels string) {
 	n.Helper()
 	text := "config_version: 1\nname: pipeline\nnodes:\n"
 	for _, p := range places {
-		text += fmt.Sprintf("  %s: { hostname: %s, addresses: [%s], site: here }\n", p[0], p[0], n.lab.Addr(p[0]))
+		text += fmt.Sprintf("  %s: { hostname: %s, addresses: [%s], site: here, trust: { certificate: certs/%s.pem, key: certs/%s-key.pem, authorities: certs/ca.pem } }\n",
+			p[0], p[0], n.lab.Addr(p[0]), p[0], p[0])
 	}
 	text += `
 actors:
@@ -88,6 +90,17 @@ placements:
 ` + channels
 	if err := os.WriteFile(n.file, []byte(text), 0o600); err != nil {
 		n.Fatal(err)
+	}
+}
+
+// certify makes an authority, and each node a certificate.
+func (n *nodes) certify() {
+	n.Helper()
+	certs := filepath.Join(n.dir, "certs")
+	for _, args := range [][]string{{"ca", certs}, {"issue", certs, "left"}, {"issue", certs, "middle"}, {"issue", certs, "right"}} {
+		if p := start(n.T, append([]string{"cert"}, args...)...); p.end() != 0 {
+			n.Fatal(p.words())
+		}
 	}
 }
 
@@ -191,6 +204,63 @@ channels:
 	time.Sleep(time.Second) // the partition lasts, longer than the silence that is borne
 	if err := n.lab.Heal("middle"); err != nil {
 		t.Fatal(err)
+	}
+	n.finish()
+}
+
+func TestPipelineRunsByTLS(t *testing.T) {
+	n := openNodes(t, `
+defaults: { mode: direct, protocol: tcp, encryption: tls, reliability: at_least_once, ring_size: 1MiB }
+channels:
+  trades: {}
+  signals: {}
+`)
+	n.act["feed"] = n.actor("left", "feed", "--rate", "20000", "--count", "20000")
+	n.finish()
+}
+
+// cutTCP drops what comes to a host by TCP, or no longer.
+func (n *nodes) cutTCP(node string, on bool) {
+	n.Helper()
+	script := "delete table inet cut"
+	if on {
+		script = "table inet cut { chain in { type filter hook input priority 0; meta l4proto tcp drop; } }"
+	}
+	file := filepath.Join(n.dir, "cut.nft")
+	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
+		n.Fatal(err)
+	}
+	if _, err := n.lab.Exec(node, "nft", "-f", file); err != nil {
+		n.Fatal(err)
+	}
+}
+
+// A link is cut for three seconds: its channels go on by another within the time that silence takes to be seen and two heartbeats more, come
+// back once it has been well for a while, and nothing is lost, repeated or out of order.
+func TestPipelineFailsOverAndBack(t *testing.T) {
+	n := openNodes(t, `
+defaults: { mode: fallback, pair: [tcp, quic], encryption: tls, reliability: at_least_once, ring_size: 4MiB, heartbeat: 100ms, liveness: 300ms }
+channels:
+  trades: { breaker: { open: 1s } }
+  signals: {}
+`)
+	n.act["feed"] = n.actor("left", "feed", "--rate", "20000", "--count", "240000")
+	eventually(t, "the trades go by tcp", func() bool { return n.medium("left", "trades") == "tcp" && n.delivered("sink") > 0 })
+	began := time.Now()
+	n.cutTCP("middle", true)
+	eventually(t, "the trades go by quic", func() bool {
+		return strings.Contains(n.run["left"].out.String(), "failover by quic to middle, channel trades")
+	})
+	t.Logf("seen after %s", time.Since(began).Round(time.Millisecond))
+	time.Sleep(time.Until(began.Add(3 * time.Second))) // the cut lasts
+	n.cutTCP("middle", false)
+	eventually(t, "the trades go by tcp again", func() bool { return n.medium("left", "trades") == "tcp" })
+	s := n.status("left").Carriages[0]
+	if s.Failovers != 1 || s.Failbacks != 1 || s.Ways[0].Opened != 1 {
+		t.Errorf("%+v", s)
+	}
+	for _, one := range s.Switches {
+		t.Logf("%+v", one)
 	}
 	n.finish()
 }
