@@ -87,6 +87,20 @@ func ExampleTCPFanOut_Run() {
 	// Output: true bench: bad setup: this workload and its baselines carry 64 bytes
 }
 
+func ExampleQUICPingPong_Run() {
+	w := bench.QUICPingPong{Setup: bench.Setup{Net: "veth"}}
+	_, err := w.Run(context.Background())
+	fmt.Println(errors.Is(err, bench.ErrSetup), err)
+	// Output: true bench: bad setup: over QUIC the network is loopback
+}
+
+func ExampleQUICThroughput_Run() {
+	w := bench.QUICThroughput{Setup: bench.Setup{Size: 100}}
+	_, err := w.Run(context.Background())
+	fmt.Println(errors.Is(err, bench.ErrSetup), err)
+	// Output: true bench: bad setup: this workload and its baselines carry 1024 bytes
+}
+
 func ExampleNew() {
 	for _, name := range bench.Names() {
 		w, err := bench.New(name, bench.Setup{Rate: -1})

@@ -27,6 +27,8 @@ const (
 	kindTCP     = "tcp"     // rings, carried by package tcp
 	kindTCPRaw  = "tcp-raw" // a bare loop around a socket
 	kindTCPNet  = "tcp-net" // net.TCPConn
+	kindQUIC    = "quic"    // rings, carried by package quic
+	kindQUICGo  = "quic-go" // quic-go alone
 	kindStall   = "stall"   // no messages: both sides watch their own processor
 )
 
@@ -62,6 +64,7 @@ type laneSpec struct {
 	Loose    bool     `json:"loose,omitempty"`    // the socket is not connected: each datagram has its address, as past the kernel
 	Gather   bool     `json:"gather,omitempty"`   // over TCP: a bare loop that writes as much at once as package tcp
 	Stopped  bool     `json:"stopped,omitempty"`  // of a crowd: the last channel's reader does not read
+	Papers   *papers  `json:"papers,omitempty"`   // over QUIC: certificates of both sides
 	Past     string   `json:"past,omitempty"`     // past the kernel's sockets, by AF_XDP attached that way
 
 	hub *xdp.Hub // of this side, past the kernel
@@ -74,12 +77,14 @@ func (s laneSpec) here() bool {
 
 // overNetwork says whether the lane crosses a network.
 func (s laneSpec) overNetwork() bool {
-	return s.Kind == kindUDP || s.Kind == kindUDPRaw || s.Kind == kindUDPNet || s.overTCP()
+	return s.Kind == kindUDP || s.Kind == kindUDPRaw || s.Kind == kindUDPNet || s.overTCP() || s.overQUIC()
 }
 
 func (s laneSpec) overTCP() bool {
 	return s.Kind == kindTCP || s.Kind == kindTCPRaw || s.Kind == kindTCPNet
 }
+
+func (s laneSpec) overQUIC() bool { return s.Kind == kindQUIC || s.Kind == kindQUICGo }
 
 // near is the sending end of a lane.
 type near interface {
@@ -251,7 +256,7 @@ func areaOf(s laneSpec) uint64 {
 			return pongArea(s.Size)
 		}
 		return slotsArea
-	case kindUDP, kindUDPRaw, kindUDPNet, kindTCP, kindTCPRaw, kindTCPNet:
+	case kindUDP, kindUDPRaw, kindUDPNet, kindTCP, kindTCPRaw, kindTCPNet, kindQUIC, kindQUICGo:
 		return udpArea
 	}
 	return 0
@@ -296,6 +301,8 @@ func openNear(s laneSpec, b board, seed uint64) (near, error) {
 		return &stallNear{}, nil
 	case kindUDP, kindUDPRaw, kindUDPNet:
 		return openUDPNear(s, b.At(s.Offset), seed)
+	case kindQUIC, kindQUICGo:
+		return openQUICNear(s, b.At(s.Offset), seed)
 	case kindTCP, kindTCPRaw, kindTCPNet:
 		return openTCPNear(s, b.At(s.Offset), seed)
 	}
@@ -328,6 +335,8 @@ func openFar(s laneSpec, b board) (far, error) {
 		return &stallFar{}, nil
 	case kindUDP, kindUDPRaw, kindUDPNet:
 		return openUDPFar(s, b.At(s.Offset))
+	case kindQUIC, kindQUICGo:
+		return openQUICFar(s, b.At(s.Offset))
 	case kindTCP, kindTCPRaw, kindTCPNet:
 		return openTCPFar(s, b.At(s.Offset))
 	}

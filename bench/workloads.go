@@ -102,6 +102,8 @@ var catalogue = []struct {
 	{"tcp/throughput", "64-byte messages over TCP", func(s Setup) Workload { return TCPThroughput{s} }},
 	{"tcp/publish", "what a publisher spends on a batch that a link over TCP carries", func(s Setup) Workload { return TCPPublish{s} }},
 	{"tcp/fanout", "64 channels over one link, one of whose readers stopped", func(s Setup) Workload { return TCPFanOut{s} }},
+	{"quic/pingpong", "one message there, one back, over QUIC", func(s Setup) Workload { return QUICPingPong{s} }},
+	{"quic/throughput", "1024-byte messages over QUIC", func(s Setup) Workload { return QUICThroughput{s} }},
 	{"xdp/pingpong", "one message there, one back, over AF_XDP (root)", func(s Setup) Workload { return XDPPingPong{s} }},
 	{"xdp/throughput", "messages over AF_XDP, one per datagram and packed (root)", func(s Setup) Workload { return XDPThroughput{s} }},
 }

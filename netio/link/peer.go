@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/alphapulse/transport/netio"
+	"github.com/alphapulse/transport/numa"
 	"github.com/alphapulse/transport/ring"
 	"github.com/alphapulse/transport/seal"
 )
@@ -50,6 +51,7 @@ type Peer struct {
 	greeting []byte
 	scratch  [64]byte // where small bodies are written
 	missing  [1]seal.Range
+	sleepers []numa.Sleeper
 	connection
 	told  bool // Disconnected was, and not Connected since
 	clock time.Duration
