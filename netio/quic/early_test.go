@@ -39,7 +39,8 @@ type recorder struct {
 	back   *net.UDPConn
 	to     netip.AddrPort
 	mu     sync.Mutex
-	client netip.AddrPort
+	heard  map[netip.AddrPort]bool // clients
+	client netip.AddrPort          // the one that came last
 	flight [][]byte
 	answer bool
 	mute   bool // nothing goes back: no handshake comes to its end
@@ -48,7 +49,7 @@ type recorder struct {
 
 func newRecorder(t *testing.T, to netip.AddrPort) *recorder {
 	t.Helper()
-	r := &recorder{to: to}
+	r := &recorder{to: to, heard: map[netip.AddrPort]bool{}}
 	var err error
 	r.socket, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(loopback))
 	must(t, err)
@@ -70,13 +71,19 @@ func (r *recorder) pass(from *net.UDPConn, up bool) {
 		}
 		r.mu.Lock()
 		if up {
-			if r.client != at { // another connection
+			if !r.heard[at] { // another connection
+				r.heard[at] = true
 				r.client, r.flight, r.answer = at, nil, false
 			}
-			if !r.answer {
+			if !r.answer && at == r.client {
 				r.flight = append(r.flight, append([]byte(nil), buf[:n]...))
 			}
 		} else {
+			if !r.answer {
+				r.mu.Unlock()
+				time.Sleep(20 * time.Millisecond) // for all that is said early
+				r.mu.Lock()
+			}
 			r.answer = true
 		}
 		client, mute := r.client, r.mute
@@ -88,6 +95,13 @@ func (r *recorder) pass(from *net.UDPConn, up bool) {
 			_, _ = r.socket.WriteToUDPAddrPort(buf[:n], client)
 		}
 	}
+}
+
+// recorded is how many datagrams the client sent before the first answer.
+func (r *recorder) recorded() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.flight)
 }
 
 // replay says the client's first flight again, from elsewhere.
@@ -135,11 +149,20 @@ func TestWhatIsSaidEarlyCannotBeUsedAgain(t *testing.T) {
 	rx := b.listener.Link("tx")
 	before, connected := rx.Stats(), b.rx.count(link.Connected)
 	refused := b.listener.Refused()
-	until(t, "the recording is given up", func() bool { // the library takes it for this connection's for a while
-		r.replay(t)
-		b.carried(one, 1, 64)
+	if n := r.recorded(); n < 2 {
+		t.Fatalf("%d datagrams were sent before the first answer", n)
+	}
+	until(t, "the recording is given up", func() bool {
+		r.replay(t) // at first the library takes it for this connection's
+		for range 20 {
+			b.carried(one, 1, 64)
+			time.Sleep(10 * time.Millisecond)
+		}
 		return b.listener.Refused() > refused
 	})
+	if b.rx.says(errCrowd.Error()) {
+		t.Error("there were too many")
+	}
 	b.carried(two, 100, 64)
 	after := rx.Stats()
 	if after.Connections != before.Connections || b.rx.count(link.Connected) != connected {

@@ -233,6 +233,7 @@ func (t *Listener) meet(c *quic.Conn) {
 	for {
 		st, err := c.AcceptStream(ctx)
 		if err != nil {
+			m.refuse(t.why(c, err))
 			break
 		}
 		m.group.Go(func() {
@@ -241,8 +242,18 @@ func (t *Listener) meet(c *quic.Conn) {
 			}
 		})
 	}
-	m.refuse(errClosing)
 	m.group.Wait()
+}
+
+// why says why a connection brings no streams any more.
+func (t *Listener) why(c *quic.Conn, err error) error {
+	switch why := context.Cause(c.Context()); {
+	case t.ctx.Err() != nil:
+		return errClosing
+	case why != nil:
+		return explain(why)
+	}
+	return explain(err)
 }
 
 // meeting is a connection before and after it is known whose it is.
