@@ -269,21 +269,3 @@ func (n *lane) remove(r *ring.Ring) (bool, error) {
 	n.kick()
 	return n.peer.Remove(n.channel.Name, r)
 }
-
-func (n *lane) detach(r *ring.Ring) *ring.Reader {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.link.keeper.drop(n)
-	n.kick()
-	return n.peer.Detach(n.channel.Name, r)
-}
-
-func (n *lane) attach(r *ring.Ring, reader *ring.Reader) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if err := n.peer.Attach(n.channel.Name, r, reader); err != nil {
-		return err
-	}
-	n.kick()
-	return nil
-}

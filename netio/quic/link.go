@@ -86,19 +86,6 @@ func (l *Link) Remove(channel string, r *ring.Ring) (bool, error) {
 	return false, nil
 }
 
-// Detach hands over the reader of a ring, which gates on, for another link to Attach; see link.Peer.Detach.
-func (l *Link) Detach(channel string, r *ring.Ring) *ring.Reader {
-	if n := l.lane(channel); n != nil {
-		return n.detach(r)
-	}
-	return nil
-}
-
-// Attach is Add with a reader that was handed over; see link.Peer.Attach.
-func (l *Link) Attach(channel string, r *ring.Ring, reader *ring.Reader) error {
-	return l.on(channel, func(n *lane) error { return n.attach(r, reader) })
-}
-
 // Channel returns one channel of the link as what transport.Node.Carry gives rings to.
 func (l *Link) Channel(name string) Channel { return Channel{l.Add, name} }
 
