@@ -32,6 +32,7 @@ type stream struct {
 	lost    uint64        // of those since the last that was delivered
 	epoch   uint32
 	virgin  bool // nothing was delivered: what is passed was never due
+	held    bool // the mirror was there before, and was not entered yet
 	met     bool // said hello on this connection
 	asked   bool // a nak is on its way: what lies ahead is sent again
 	stalled bool // the mirror was full: nothing more until it is not
@@ -170,8 +171,8 @@ func (s *stream) enter(p *Peer) bool {
 	}
 	s.inside = true
 	p.entered = append(p.entered, s)
-	if seq := s.mirror.Seq(); seq > s.next {
-		s.next, s.lost, s.virgin, s.parted = seq, 0, false, 0
+	if seq := s.mirror.Seq(); seq > s.next || s.held {
+		s.next, s.lost, s.virgin, s.parted, s.held = seq, 0, false, 0, false
 	}
 	return true
 }
@@ -201,9 +202,7 @@ func (p *Peer) stands(s *stream, h *seal.Header) {
 func (p *Peer) find(s *stream, first uint64) {
 	if s.mirror == nil {
 		m, err := s.channel.inbox.Held(s.source)
-		if err == nil && m != nil {
-			s.next, s.virgin = m.Seq(), false
-		}
+		s.held = err == nil && m != nil                                  // what is due it says once it is entered: another link may be at it
 		if err == nil && m == nil && s.channel.Reliability == Reliable { // who opens it now, first says so
 			m, err = s.channel.inbox.Open(s.source, s.next)
 		}
