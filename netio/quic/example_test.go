@@ -169,3 +169,9 @@ func ExampleChannel() {
 	fmt.Println(errors.Is(orders.Add(r), ring.ErrClosed))
 	// Output: true
 }
+
+func ExampleMedium() {
+	_, err := quic.Medium{}.Open(netio.Station{Node: "ldn1"}) // as transport.Config.Media has it done
+	fmt.Println(quic.Medium{}.Protocol(), err)
+	// Output: quic <nil>
+}

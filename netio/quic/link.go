@@ -151,6 +151,17 @@ func (l *Link) Lag() (lag uint64) {
 	return lag
 }
 
+// LagOf returns how many bytes of a channel's rings are not confirmed.
+func (l *Link) LagOf(channel string) uint64 {
+	n := l.lane(channel)
+	if n == nil {
+		return 0
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.peer.Lag()
+}
+
 // Way returns what the quickest of the last round trips took, and by how much the other node's clock is ahead of the own, to within half of
 // that. ok is false before the first.
 func (l *Link) Way() (trip, offset time.Duration, ok bool) {

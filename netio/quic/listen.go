@@ -25,6 +25,7 @@ func names(c *x509.Certificate) []string { return trust.Names(c) }
 // Listener takes connections, and has one link for each node that may connect. It runs by itself. The zero Listener is not valid: use Listen.
 type Listener struct {
 	options ListenOptions
+	mu      sync.Mutex
 	links   []*Link
 	mirrors []*netio.Mirrors
 	way     wire
@@ -83,6 +84,9 @@ func (t *Listener) build() error {
 	t.way = w
 	w.transport.ConnContext = t.admit
 	c := o.config(link.MaxChannels)
+	if o.later { // the side that dials knows
+		c.MaxIdleTimeout = time.Minute
+	}
 	if o.Early {
 		l, err := w.transport.ListenEarly(o.TLS, c)
 		if err != nil {
@@ -124,26 +128,59 @@ func (t *Listener) share() error {
 func (t *Listener) Local() netip.AddrPort { return t.way.socket.LocalAddr().(*net.UDPAddr).AddrPort() }
 
 // Link returns that of a node; nil: it may not connect.
-func (t *Listener) Link(node string) *Link {
-	for _, l := range t.links {
-		if l.node == node {
+func (t *Listener) Link(node string) *Link { return t.find(node, 0) }
+
+func (t *Listener) find(node string, number int) *Link {
+	for _, l := range t.Links() {
+		if l.node == node && l.options.Link.Link == number {
 			return l
 		}
 	}
 	return nil
 }
 
+// expect opens a link to one more node, or one more to a node.
+func (t *Listener) expect(o Common) (*Link, error) {
+	var f faultList
+	o.TLS, o.Vouch, o.socket = t.options.TLS, t.options.Vouch, t.options.socket
+	o = o.checked(&f, o.Link.Peer, false)
+	f.add(t.find(o.Link.Peer, o.Link.Link) != nil, "node %q is expected already, by link %d", o.Link.Peer, o.Link.Link)
+	if err := errors.Join(f...); err != nil {
+		return nil, fmt.Errorf("%w: with %q: %w", ErrOptions, o.Link.Peer, err)
+	}
+	l, err := newLink(o, o.Link.Peer)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.links = append(t.links, l)
+	return l, nil
+}
+
+// dismiss closes a link that is expected no more.
+func (t *Listener) dismiss(l *Link) error {
+	t.mu.Lock()
+	t.links = slices.DeleteFunc(t.links, func(one *Link) bool { return one == l })
+	t.mu.Unlock()
+	return l.Close()
+}
+
 // Add has all links carry a ring in a channel. After an error some may have it.
 func (t *Listener) Add(channel string, r *ring.Ring) error {
 	var faults []error
-	for _, l := range t.links {
+	for _, l := range t.Links() {
 		faults = append(faults, l.Add(channel, r))
 	}
 	return errors.Join(faults...)
 }
 
 // Links lists them, in the order of ListenOptions.Nodes.
-func (t *Listener) Links() []*Link { return slices.Clone(t.links) }
+func (t *Listener) Links() []*Link {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.links)
+}
 
 // Channel returns one channel of all links as what transport.Node.Carry gives rings to.
 func (t *Listener) Channel(name string) Channel { return Channel{t.Add, name} }
@@ -158,7 +195,7 @@ func (t *Listener) Refused() uint64 { return t.refused.Load() }
 func (t *Listener) Close() error {
 	t.cancel()
 	var faults []error
-	for _, l := range t.links {
+	for _, l := range t.Links() {
 		faults = append(faults, l.Close())
 	}
 	if t.close != nil {
@@ -353,7 +390,7 @@ func (m *meeting) greeting(st *quic.Stream) (g link.Greeting, read []byte, err e
 // whose finds the session of a connection's greeting, and begins it with the first.
 func (m *meeting) whose(g *link.Greeting) (*session, error) {
 	t := m.listener
-	l := t.Link(g.Node)
+	l := t.find(g.Node, g.Link)
 	if l == nil {
 		return nil, fmt.Errorf("%w: node %q is not one of those that may connect here", ErrRefused, g.Node)
 	}

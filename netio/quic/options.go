@@ -71,6 +71,8 @@ type ListenOptions struct {
 
 	// Connections bounds those that stand or shake hands at any time; 0 is 4 for each node, and 16 more.
 	Connections int
+
+	later bool // nodes are named later, by expect
 }
 
 func orDefault[T comparable](v, otherwise T) T {
@@ -91,7 +93,7 @@ func (f *faultList) add(bad bool, format string, args ...any) {
 }
 
 // checked fills in what both sides have in common.
-func (o Common) checked(f *faultList, node string) Common {
+func (o Common) checked(f *faultList, node string, later bool) Common {
 	o.Connect = orDefault(o.Connect, DefaultConnect)
 	o.Link.Start = orDefault(o.Link.Start, uint64(time.Now().UnixNano()))
 	o.Link.Heartbeat = orDefault(o.Link.Heartbeat, link.DefaultHeartbeat)
@@ -112,7 +114,7 @@ func (o Common) checked(f *faultList, node string) Common {
 	} else {
 		f.add(p.Close() != nil, "channels cannot be opened")
 	}
-	f.add(len(o.Link.Channels) == 0, "no channel")
+	f.add(len(o.Link.Channels) == 0 && !later, "no channel")
 	f.add(o.TLS == nil, "no TLS configuration, and QUIC is never plain")
 	f.add(o.TLS != nil && !slices.Contains(o.TLS.NextProtos, Protocol), "the TLS configuration names %q, and not %q: make it for quic.Protocol", o.nextProtos(), Protocol)
 	f.add(o.Connect < 10*time.Millisecond, "connect %s: at least 10ms", o.Connect)
@@ -133,7 +135,7 @@ func (o *Common) nextProtos() []string {
 
 func (o DialOptions) checked() (DialOptions, error) {
 	var f faultList
-	o.Common = o.Common.checked(&f, o.Link.Peer)
+	o.Common = o.Common.checked(&f, o.Link.Peer, false)
 	o.Pause, o.PauseMax = orDefault(o.Pause, DefaultPause), orDefault(o.PauseMax, DefaultPauseMax)
 	f.add(!o.To.IsValid() || o.To.Port() == 0, "no address to connect to")
 	f.add(o.Link.Peer == "", "no name of the node to connect to")
@@ -148,10 +150,10 @@ func (o DialOptions) checked() (DialOptions, error) {
 
 func (o ListenOptions) checked() (ListenOptions, error) {
 	var f faultList
-	o.Common = o.Common.checked(&f, "")
+	o.Common = o.Common.checked(&f, "", o.later)
 	o.Connections = orDefault(o.Connections, 4*len(o.Nodes)+16)
 	f.add(!o.Bind.IsValid(), "no address to listen on")
-	f.add(len(o.Nodes) == 0, "no node may connect: name some")
+	f.add(len(o.Nodes) == 0 && !o.later, "no node may connect: name some")
 	f.add(o.Connections < len(o.Nodes), "%d connections for %d nodes", o.Connections, len(o.Nodes))
 	f.add(o.TLS != nil && o.TLS.ClientAuth < tls.RequireAnyClientCert, "the TLS configuration asks nodes for no certificate: set ClientAuth")
 	f.add(o.Early && o.TLS != nil && o.TLS.SessionTicketsDisabled, "early, and the TLS configuration gives out no session tickets")
