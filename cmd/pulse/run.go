@@ -17,11 +17,12 @@ import (
 
 	"github.com/alphapulse/transport"
 	"github.com/alphapulse/transport/netio"
+	"github.com/alphapulse/transport/netio/quic"
 	"github.com/alphapulse/transport/netio/tcp"
 )
 
 // media are all that there are.
-func media() []transport.Medium { return []transport.Medium{tcp.Medium{}} }
+func media() []transport.Medium { return []transport.Medium{tcp.Medium{}, quic.Medium{}} }
 
 const statusEvery = 500 * time.Millisecond
 

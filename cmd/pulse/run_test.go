@@ -222,9 +222,9 @@ channels:
 // cutTCP drops what comes to a host by TCP, or no longer.
 func (n *nodes) cutTCP(node string, on bool) {
 	n.Helper()
-	script := "delete table inet cut"
+	script := "delete table inet cut\n"
 	if on {
-		script = "table inet cut { chain in { type filter hook input priority 0; meta l4proto tcp drop; } }"
+		script = "table inet cut {\nchain in {\ntype filter hook input priority 0;\nmeta l4proto tcp drop\n}\n}\n"
 	}
 	file := filepath.Join(n.dir, "cut.nft")
 	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
