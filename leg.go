@@ -49,8 +49,7 @@ func newCandidate(l *leg, protocol string, stripes []netio.Way, balance topo.Bal
 		}
 		c.alive[i] = true
 	}
-	o := route.BreakerOptions{Window: b.Window, Failures: b.Failures, Successes: b.Successes, SlowAfter: b.SlowCall, SlowRate: b.SlowRate, Open: b.Open, Probes: b.Probes}
-	c.breaker, err = route.NewBreaker(o)
+	c.breaker, err = route.NewBreaker(route.BreakerOf(b, 0))
 	return c, err
 }
 

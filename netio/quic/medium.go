@@ -60,17 +60,11 @@ func (w *ways) To(far netio.Far) (netio.Way, error) {
 	}
 	o := Common{Link: link.Options{Node: w.station.Node, Start: w.station.Start, Peer: far.Node, Link: far.Stripe,
 		Heartbeat: far.Heartbeat, Liveness: far.Liveness, Events: func(e link.Event) { w.event(far, e) }}}
+	o.Link.Channels = link.ChannelsOf(far.Exchanges)
 	for _, e := range far.Exchanges {
-		c := link.Channel{Contract: link.Contract{Name: e.Channel, Sends: e.Sends, Takes: e.Takes, Largest: e.Largest, Domain: e.Domain, Codecs: e.Codecs},
-			Inbox: netio.InboxOptions{Shared: e.Mirrors, Capacity: e.Capacity}}
 		if e.BestEffort {
-			c.Reliability = link.BestEffort
 			o.Datagrams = append(o.Datagrams, e.Channel)
 		}
-		if e.Codec != nil {
-			c.Codec = e.Codec()
-		}
-		o.Link.Channels = append(o.Link.Channels, c)
 	}
 	one := &way{ways: w}
 	var err error

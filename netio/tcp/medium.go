@@ -100,8 +100,8 @@ func (w *ways) To(far netio.Far) (netio.Way, error) {
 	if w.closed {
 		return nil, fmt.Errorf("tcp: node %q: %w", w.station.Node, net.ErrClosed)
 	}
-	o := link.Options{Node: w.station.Node, Start: w.station.Start, Peer: far.Node, Link: far.Stripe, Name: placeOf(far.Node),
-		Heartbeat: far.Heartbeat, Liveness: far.Liveness, Channels: channelsOf(far.Exchanges), Events: func(e link.Event) { w.event(far, e) }}
+	o := link.Options{Node: w.station.Node, Start: w.station.Start, Peer: far.Node, Link: far.Stripe,
+		Heartbeat: far.Heartbeat, Liveness: far.Liveness, Channels: link.ChannelsOf(far.Exchanges), Events: func(e link.Event) { w.event(far, e) }}
 	one := &way{ways: w, expected: !far.Dials}
 	var err error
 	if far.Dials {
@@ -236,26 +236,4 @@ func (w *way) Close() error {
 	}
 	w.ways.recrew()
 	return w.Link.Close()
-}
-
-// channelsOf is what a link carries.
-func channelsOf(all []netio.Exchange) (channels []link.Channel) {
-	for _, e := range all {
-		c := link.Channel{Contract: link.Contract{Name: e.Channel, Sends: e.Sends, Takes: e.Takes, Largest: e.Largest, Domain: e.Domain, Codecs: e.Codecs}}
-		if e.BestEffort {
-			c.Reliability = link.BestEffort
-		}
-		c.Inbox = netio.InboxOptions{Shared: e.Mirrors, Capacity: e.Capacity}
-		if e.Codec != nil {
-			c.Codec = e.Codec()
-		}
-		channels = append(channels, c)
-	}
-	return channels
-}
-
-// placeOf names a node's place in the rings that go to it.
-func placeOf(node string) string {
-	name := "to " + node
-	return name[:min(len(name), 40)]
 }
