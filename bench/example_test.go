@@ -101,6 +101,13 @@ func ExampleQUICThroughput_Run() {
 	// Output: true bench: bad setup: this workload and its baselines carry 1024 bytes
 }
 
+func ExampleQUICPublish_Run() {
+	w := bench.QUICPublish{Setup: bench.Setup{Size: 100}}
+	_, err := w.Run(context.Background())
+	fmt.Println(errors.Is(err, bench.ErrSetup), err)
+	// Output: true bench: bad setup: this workload and its baselines carry 1024 bytes
+}
+
 func ExampleNew() {
 	for _, name := range bench.Names() {
 		w, err := bench.New(name, bench.Setup{Rate: -1})

@@ -12,7 +12,7 @@ import (
 )
 
 // The publish lanes time what a publisher spends on a batch of messages, while one thread on the other processor takes them: the local
-// reader of its ring, or a link over TCP, its far end and the reader there. Both are in this process. The next batch comes when the last
+// reader of its ring, or a link over TCP or QUIC, its far end and the reader there. Both are in this process. The next batch comes when the last
 // one was seen, so that nobody is timed while he waits.
 const publishAtOnce = 256
 
@@ -39,9 +39,12 @@ type taker interface {
 func newPublish(s laneSpec, seed uint64) (near, error) {
 	l := &publishNear{msg: newPayload(seed, s.Size), next: 1, cpu: s.CPU, turns: make(chan struct{}), done: make(chan error, 1)}
 	var err error
-	if s.Kind == kindTCP {
+	switch s.Kind {
+	case kindTCP:
 		l.taker, l.out, err = openLinkTaker()
-	} else {
+	case kindQUIC:
+		l.taker, l.out, err = openQUICTaker(s.Papers)
+	default:
 		l.taker, l.out, err = openLocalTaker()
 	}
 	if err != nil {

@@ -15,6 +15,10 @@ type QUICPingPong struct{ Setup Setup }
 // small messages, with "quicgo-64B".
 type QUICThroughput struct{ Setup Setup }
 
+// QUICPublish times what a publisher spends on batches of 256 messages of 64 bytes while a link over QUIC carries them. The baseline "local"
+// is the same with a local reader in place of the link.
+type QUICPublish struct{ Setup Setup }
+
 const quicSize = 1024
 
 // withoutVeth refuses another network: a link opens its sockets on goroutines of its own, outside of namespaces.
@@ -75,5 +79,27 @@ func (w QUICThroughput) Run(ctx context.Context) (*Report, error) {
 			each, lane("quic", kindQUIC, quicSize), lane("quicgo", kindQUICGo, quicSize),
 			lane("64B", kindQUIC, payloadSize), lane("quicgo-64B", kindQUICGo, payloadSize),
 		},
+	})
+}
+
+// Run measures what publishing costs.
+func (w QUICPublish) Run(ctx context.Context) (*Report, error) {
+	s, err := w.Setup.filled(payloadSize, false)
+	if err == nil {
+		err = fixedSize(s, payloadSize)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPapers()
+	if err != nil {
+		return nil, err
+	}
+	lane := func(name, kind string) laneSpec {
+		return laneSpec{Name: name, Kind: kind, Pattern: patternPublish, Size: payloadSize, Papers: p}
+	}
+	return run(ctx, s, plan{
+		name: "quic/publish", subject: "quic", against: []string{"local"},
+		lanes: []laneSpec{lane("local", kindRing), lane("quic", kindQUIC)},
 	})
 }

@@ -104,6 +104,7 @@ var catalogue = []struct {
 	{"tcp/fanout", "64 channels over one link, one of whose readers stopped", func(s Setup) Workload { return TCPFanOut{s} }},
 	{"quic/pingpong", "one message there, one back, over QUIC", func(s Setup) Workload { return QUICPingPong{s} }},
 	{"quic/throughput", "1024-byte messages over QUIC", func(s Setup) Workload { return QUICThroughput{s} }},
+	{"quic/publish", "what a publisher spends on a batch that a link over QUIC carries", func(s Setup) Workload { return QUICPublish{s} }},
 	{"xdp/pingpong", "one message there, one back, over AF_XDP (root)", func(s Setup) Workload { return XDPPingPong{s} }},
 	{"xdp/throughput", "messages over AF_XDP, one per datagram and packed (root)", func(s Setup) Workload { return XDPThroughput{s} }},
 }

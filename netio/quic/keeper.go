@@ -13,6 +13,8 @@ const (
 	keptWords = 127                   // that one sleep takes, beside the keeper's own
 	soon      = time.Millisecond      // between two looks at a lane that heard something lately, or that no word stands for
 	lately    = 20 * time.Millisecond // how long ago that may be
+	doze      = 5 * time.Microsecond  // between two looks of a writer whose rings were empty only lately
+	dozes     = 40                    // of them in a row, before it has itself woken: that costs a publisher a system call
 )
 
 // keeper is the one thread of a link that waits for all its lanes: for a ring to have something new, as its futex says, and for what time
@@ -24,6 +26,8 @@ const (
 type keeper struct {
 	mu     sync.Mutex
 	hung   []*lane
+	dozing []*lane
+	spare  []*lane // of dozing, in turns
 	asleep bool
 	word   *uint32 // changed to wake the keeper itself. Apart, so that it has a line of its own
 	words  []*uint32
@@ -41,6 +45,18 @@ func (k *keeper) hang(n *lane) {
 		n.hung = true
 		k.hung = append(k.hung, n)
 	}
+	asleep := k.asleep
+	k.asleep = false
+	k.mu.Unlock()
+	if asleep {
+		k.wake()
+	}
+}
+
+// doze has the keeper wake n in a little while.
+func (k *keeper) doze(n *lane) {
+	k.mu.Lock()
+	k.dozing = append(k.dozing, n)
 	asleep := k.asleep
 	k.asleep = false
 	k.mu.Unlock()
@@ -98,8 +114,18 @@ func (k *keeper) sleep(nap time.Duration) {
 	if len(k.words) > keptWords {
 		nap = min(nap, soon)
 	}
+	k.mu.Lock()
+	dozing := k.dozing
+	k.dozing, k.spare = k.spare[:0], dozing
+	k.mu.Unlock()
+	if len(dozing) > 0 {
+		nap = min(nap, doze)
+	}
 	if sys.FutexWaitv(k.words, k.values, nap) != nil { // a mapping was cut short: whoever reads it says so
 		time.Sleep(min(nap, soon))
+	}
+	for _, n := range dozing {
+		n.kick()
 	}
 }
 

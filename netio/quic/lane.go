@@ -100,7 +100,13 @@ func (n *lane) write(s *session, st *quic.Stream) error {
 			return err
 		}
 		if len(n.out) == 0 && len(n.datagrams) == 0 {
-			if idle++; n.hang(idle) {
+			if idle++; idle <= dozes {
+				n.link.keeper.doze(n)
+				select {
+				case <-n.wake:
+				case <-s.ctx.Done():
+				}
+			} else if n.hang(idle - dozes) {
 				select {
 				case <-n.wake:
 				case <-s.ctx.Done():
