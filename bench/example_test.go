@@ -105,7 +105,7 @@ func ExampleQUICPublish_Run() {
 	w := bench.QUICPublish{Setup: bench.Setup{Size: 100}}
 	_, err := w.Run(context.Background())
 	fmt.Println(errors.Is(err, bench.ErrSetup), err)
-	// Output: true bench: bad setup: this workload and its baselines carry 1024 bytes
+	// Output: true bench: bad setup: this workload and its baselines carry 64 bytes
 }
 
 func ExampleNew() {
