@@ -81,7 +81,7 @@ func (c Config) check() (Config, error) {
 	}
 	faults := []error{nameFault("source", c.Source)}
 	if c.File == "" && (c.Actor != "" || c.At != "" || len(c.Media) > 0) {
-		faults = append(faults, errors.New("Actor, At and Media belong to a File"))
+		faults = append(faults, errors.New("there is no File for Actor, At and Media"))
 	}
 	for name, ch := range c.Channels {
 		faults = append(faults, nameFault("channel", name))

@@ -192,7 +192,7 @@ func (d *data) skipBefore(pos, to uint64) (due uint64, skips bool) {
 	if to-pos > d.capacity { // forged: no walk has proved it yet
 		return 0, false
 	}
-	for pos < to {
+	for left := to - pos; left > 0; { // counted down: a forged pos may be at the end of all numbers
 		word := d.mem.Load64(pos & d.mask)
 		size := word & sizeMask
 		if size < wordSize || size > d.largest {
@@ -201,7 +201,11 @@ func (d *data) skipBefore(pos, to uint64) (due uint64, skips bool) {
 		if kind, _, _ := d.control(pos, word); word&flagControl != 0 && kind == kindSkip {
 			return d.due(pos, word)
 		}
-		pos += stride(size)
+		step := stride(size)
+		if step > left {
+			break
+		}
+		pos, left = pos+step, left-step
 	}
 	return 0, false
 }

@@ -50,7 +50,7 @@ func newBedOf(t testing.TB, source ring.Options, so SenderOptions, ro ReceiverOp
 	b.pub = pub
 	b.listen(ro)
 	so.Channel = "signals"
-	for i := range max(len(ro.Lines), 1) {
+	for i := len(so.Lines); i < max(len(ro.Lines), 1); i++ {
 		to := b.recv.Local(i)
 		if via != nil {
 			to = via(to)
