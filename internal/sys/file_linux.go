@@ -167,3 +167,11 @@ func Reopen(f *os.File) (*os.File, error) {
 	}
 	return os.NewFile(uintptr(fd), f.Name()), nil
 }
+
+// SyncData writes what f holds to its device, and of its attributes what is needed to read it again (fdatasync).
+func SyncData(f *os.File) error {
+	if err := unix.Fdatasync(int(f.Fd())); err != nil {
+		return &fs.PathError{Op: "sync", Path: f.Name(), Err: err}
+	}
+	return nil
+}

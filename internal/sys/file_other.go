@@ -32,6 +32,9 @@ func (m *Mapping) Len() int { return 0 }
 // Prefault is never reached: no Mapping exists.
 func (m *Mapping) Prefault() error { return errors.ErrUnsupported }
 
+// Populate is never reached: no Mapping exists.
+func (m *Mapping) Populate(int, int) error { return errors.ErrUnsupported }
+
 // Unmap is never reached: no Mapping exists.
 func (m *Mapping) Unmap() error { unwatchFault(0); return errors.ErrUnsupported }
 
@@ -77,3 +80,6 @@ func ByteHeld(*os.File, int64) (bool, error) { return false, errors.ErrUnsupport
 
 // Reopen answers errors.ErrUnsupported.
 func Reopen(*os.File) (*os.File, error) { return nil, errors.ErrUnsupported }
+
+// SyncData answers errors.ErrUnsupported.
+func SyncData(*os.File) error { return errors.ErrUnsupported }
