@@ -3,6 +3,7 @@ package journal
 import (
 	"time"
 
+	"github.com/alphapulse/transport/internal/check"
 	"github.com/alphapulse/transport/internal/sys"
 	"github.com/alphapulse/transport/mqadapt"
 )
@@ -105,9 +106,15 @@ func (a *Appender) append(e *mqadapt.Envelope, length uint32, now int64) {
 	m := a.seg.At(off)
 	m.Store64(size-8, 0) // the padding; the payload may reach into it
 	e.PutBytes(m.Bytes(recHeader, uint64(length)))
+	if check.On {
+		check.Point("append.payload")
+	}
 	m.Store64(recNumber, a.number)
 	m.Store64(recKind, uint64(a.epoch)|kindEntry<<32)
 	m.Store64(recStamp, uint64(now))
+	if check.On {
+		check.Point("append.header")
+	}
 	a.off += size
 	a.number++
 	a.dirty = true
@@ -126,6 +133,9 @@ func (a *Appender) append(e *mqadapt.Envelope, length uint32, now int64) {
 func (a *Appender) word(off uint64, length uint32) {
 	b := a.seg.Bytes(off, stride(uint64(length)))
 	a.seg.Store64(off, uint64(length)|uint64(sum(b, length))<<32)
+	if check.On {
+		check.Point("append.word")
+	}
 }
 
 // commit stores the words that are held back.

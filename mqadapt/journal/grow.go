@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/alphapulse/transport/internal/check"
 	"github.com/alphapulse/transport/internal/sys"
 	"github.com/alphapulse/transport/mqadapt"
 )
@@ -98,6 +99,9 @@ func (a *Appender) grow(now int64) (why, err error) {
 		return why, nil
 	}
 	a.why = nil
+	if check.On {
+		check.Point("grow.made")
+	}
 	a.finish(a.seg, a.off, a.number, a.epoch, now)
 	a.kept = append(a.kept, keptSegment{a.seg.first, int64(a.seg.size), now})
 	old := a.seg
@@ -119,7 +123,13 @@ func (a *Appender) finish(s *segment, off, number uint64, epoch uint32, now int6
 	m.Store64(recKind, uint64(epoch)|kindEnd<<32)
 	m.Store64(recStamp, uint64(now))
 	m.Store64(recHeader, number)
+	if check.On {
+		check.Point("end.header")
+	}
 	s.Store64(off, 8|uint64(sum(m.Bytes(0, endSize), 8))<<32)
+	if check.On {
+		check.Point("end.word")
+	}
 }
 
 // room makes the next segment, after letting go what may go.

@@ -198,6 +198,8 @@ func (a *Appender) walkSegment(p *past, i int) error {
 		return s.close()
 	case !last && !lost:
 		err = corrupt(s.path, off, fmt.Errorf("it stops before entry %d, the next segment begins with %d", due, p.firsts[i+1]))
+	case due < p.synced:
+		err = corrupt(s.path, off, fmt.Errorf("nothing, and entries up to %d were there", p.synced-1))
 	default:
 		if err != errEnd || !last {
 			a.recovery.File, a.recovery.Offset = s.path, off

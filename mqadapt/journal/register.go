@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 
+	"github.com/alphapulse/transport/internal/check"
 	"github.com/alphapulse/transport/internal/sys"
 )
 
@@ -71,8 +72,14 @@ func (r register) store(v uint64) error {
 func (r register) put(count, v uint64) {
 	at := (count & 1) * slotSize
 	r.mem.Store64(at+16, 0)
+	if check.On {
+		check.Point("register.cleared")
+	}
 	r.mem.Store64(at+8, v)
 	r.mem.Store64(at, count)
+	if check.On {
+		check.Point("register.value")
+	}
 	r.mem.Store64(at+16, count^v^registerCheck)
 }
 
