@@ -1,0 +1,236 @@
+package mqadapt
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/alphapulse/transport/netio"
+	"github.com/alphapulse/transport/ring"
+	"github.com/alphapulse/transport/seal"
+)
+
+// stream is what a taker knows of one source.
+type stream struct {
+	mirror *netio.Mirror
+	next   uint64 // number that is due
+	epoch  uint32 // of the frame delivered last
+	voice  uint64 // epoch the mirror was told; beyond 32 bits: none
+	fresh  bool   // nothing was delivered: what is passed was never due
+	lax    bool   // the next gap is passed
+	staged bool
+
+	part   []byte // a record that comes in fragments, as far as it has come
+	partOf uint64 // its number
+	partAt uint64 // position of its first fragment; 0: there is none
+}
+
+// fate is what became of a delivery.
+type fate uint8
+
+const (
+	taken   fate = iota // nothing of it is needed any more
+	blocked             // the mirror is full: the same again, later
+	ahead               // others come before it
+)
+
+// take carries one delivery.
+func (t *Taker) take(d Delivery) (fate, error) {
+	var h seal.Header
+	t.counts.envelopes.Add(1)
+	if h.Parse(d.Envelope) != nil || h.Length != len(d.Envelope)-seal.HeaderSize || h.Source == 0 || h.Seq == 0 {
+		t.refuse(d, &t.counts.malformed, ErrMalformed)
+		return taken, nil
+	}
+	body := d.Envelope[seal.HeaderSize:]
+	switch {
+	case h.Channel != t.channel || h.Kind != seal.Data && h.Kind != seal.Fragment && h.Kind != seal.Lost:
+		t.refuse(d, &t.counts.foreign, ErrForeign)
+		return taken, nil
+	case h.Sealed || h.Codec != 0:
+		t.refuse(d, &t.counts.undecodable, ErrUndecodable)
+		return taken, nil
+	case h.Traced:
+		body = body[:len(body)-seal.TraceSize]
+	}
+	last, offset, total, part := h.Seq, 0, 0, []byte(nil)
+	var err error
+	switch h.Kind {
+	case seal.Data:
+		var n int
+		n, err = seal.Records(body, h.Seq, anyRecord)
+		last = h.Seq + uint64(n) - 1
+	case seal.Fragment:
+		offset, total, part, err = seal.ParseFragment(body, anyRecord)
+	case seal.Lost:
+		last, err = seal.ParseLost(body, h.Seq)
+	}
+	if err != nil {
+		t.refuse(d, &t.counts.malformed, ErrMalformed)
+		return taken, nil
+	}
+	s, err := t.stream(&h)
+	if err != nil {
+		return taken, err
+	}
+	if last < s.next {
+		if h.Kind != seal.Lost && offset == 0 {
+			t.counts.repeated.Add(last - h.Seq + 1)
+		}
+		return taken, nil
+	}
+	if h.Epoch < s.epoch && h.Kind != seal.Lost {
+		t.refuse(d, &t.counts.oldEpoch, ErrOldEpoch)
+		return taken, nil
+	}
+	if h.Seq > s.next {
+		if !s.lax && !s.fresh {
+			return ahead, nil
+		}
+		t.pass(s, h.Seq)
+	}
+	s.lax = false
+	switch h.Kind {
+	case seal.Lost:
+		t.pass(s, last+1)
+		return taken, nil
+	case seal.Fragment:
+		return t.assemble(s, &h, d, offset, total, part)
+	}
+	if h.Seq < s.next {
+		t.counts.repeated.Add(s.next - h.Seq)
+		body = seal.After(body, h.Seq, s.next-1)
+	}
+	return t.deliver(s, h.Epoch, body, d)
+}
+
+// stream finds the stream of a source, or begins it: after what its mirror has, or with the envelope at hand.
+func (t *Taker) stream(h *seal.Header) (*stream, error) {
+	if s := t.streams[h.Source]; s != nil {
+		return s, nil
+	}
+	m, err := t.inbox.Held(h.Source)
+	if err != nil {
+		return nil, err
+	}
+	s := &stream{mirror: m, voice: ^uint64(0)}
+	if m == nil {
+		if s.mirror, err = t.inbox.Open(h.Source, h.Seq); err != nil {
+			return nil, err
+		}
+		s.fresh = true
+	}
+	s.next = s.mirror.Seq()
+	t.streams[h.Source] = s
+	return s, nil
+}
+
+// pass gives the numbers before to up. In a stream of which nothing was delivered yet they were never due.
+func (t *Taker) pass(s *stream, to uint64) {
+	if to > s.next {
+		if !s.fresh {
+			t.counts.lost.Add(to - s.next)
+		}
+		s.next, s.partAt = to, 0
+	}
+}
+
+// deliver appends checked records, of which the first is due. What the mirror has no room for comes again: the numbers tell where to go on.
+func (t *Taker) deliver(s *stream, epoch uint32, run []byte, d Delivery) (fate, error) {
+	w := s.mirror.Writer
+	for len(run) > 0 {
+		part, n := first(run, s.next, w.MaxRun())
+		if n == 0 {
+			t.refuse(d, &t.counts.tooLarge, ErrTooLarge)
+			rest := seal.After(run, s.next, s.next)
+			s.next++
+			run = rest
+			continue
+		}
+		if s.next != w.Seq() || uint64(epoch) != s.voice {
+			lost := s.next - w.Seq()
+			if s.fresh {
+				lost = 0
+			}
+			if err := w.Continue(uint64(epoch), s.next, lost); err != nil {
+				return taken, err
+			}
+		}
+		switch err := w.Append(part, n); {
+		case errors.Is(err, ring.ErrFull):
+			t.counts.full.Add(1)
+			return blocked, nil
+		case err != nil:
+			return taken, err
+		}
+		s.voice, s.epoch, s.fresh, s.staged = uint64(epoch), epoch, false, true
+		s.next += uint64(n)
+		t.counts.frames.Add(uint64(n))
+		run = run[len(part):]
+	}
+	return taken, nil
+}
+
+// first returns the first records of a run that fit into limit bytes, and how many they are: none if the very first does not.
+func first(run []byte, seq uint64, limit int) (part []byte, n int) {
+	if len(run) <= limit {
+		count, err := seal.Records(run, seq, anyRecord)
+		if err == nil {
+			return run, count
+		}
+	}
+	size := 0
+	for size < len(run) {
+		next := (seal.RecordSize(run[size:], seq+uint64(n), anyRecord) + 7) &^ 7
+		if next == 0 || size+next > min(limit, len(run)) {
+			break
+		}
+		size += next
+		n++
+	}
+	return run[:size], n
+}
+
+// assemble takes a part of a record. Parts come in order; one that is not next was repeated, or the whole record comes again.
+func (t *Taker) assemble(s *stream, h *seal.Header, d Delivery, offset, total int, part []byte) (fate, error) {
+	if total > s.mirror.MaxRun() {
+		if offset+len(part) == total {
+			t.refuse(d, &t.counts.tooLarge, ErrTooLarge)
+			s.next++
+		}
+		return taken, nil
+	}
+	switch {
+	case offset == 0:
+		if cap(s.part) < total+7 {
+			s.part = make([]byte, 0, total+7)
+		}
+		s.part, s.partOf, s.partAt = s.part[:0], h.Seq, d.Position
+	case s.partAt == 0 || s.partOf != h.Seq || offset > len(s.part):
+		return taken, nil // its beginning was not accepted: all of it comes again
+	}
+	if fresh := offset + len(part) - len(s.part); fresh > 0 {
+		s.part = append(s.part, part[len(part)-fresh:]...)
+	}
+	if len(s.part) < total {
+		return taken, nil
+	}
+	record := s.part[:(total+7)&^7]
+	clear(record[total:])
+	if seal.RecordSize(record, h.Seq, anyRecord) != total {
+		t.refuse(d, &t.counts.malformed, fmt.Errorf("%w: its parts contradict each other", ErrMalformed))
+		s.partAt = 0
+		return taken, nil
+	}
+	what, err := t.deliver(s, h.Epoch, record, d)
+	if what == taken {
+		s.partAt = 0
+	}
+	return what, err
+}
+
+func (s *stream) flush() {
+	if s.staged {
+		s.mirror.Flush()
+		s.staged = false
+	}
+}

@@ -1,0 +1,264 @@
+package mqadapt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/alphapulse/transport/internal/sys"
+	"github.com/alphapulse/transport/netio"
+	"github.com/alphapulse/transport/seal"
+)
+
+// Bounds and defaults of TakerOptions.
+const (
+	DefaultEarly    = 1024
+	DefaultPatience = 10 * time.Second
+
+	getAtOnce = 64 // deliveries in one Get
+)
+
+// Why a Taker gives a delivery up: TakerOptions.Refused is told. Each has a counter in TakerStats.
+var (
+	// ErrMalformed: it is no envelope, or one whose parts contradict each other.
+	ErrMalformed = errors.New("mqadapt: no envelope")
+	// ErrForeign: an envelope of another channel, or of a kind that no queue carries.
+	ErrForeign = errors.New("mqadapt: an envelope that does not belong into this queue")
+	// ErrUndecodable: an envelope that is sealed or packed, which nothing here can undo.
+	ErrUndecodable = errors.New("mqadapt: sealed or packed")
+	// ErrOldEpoch: new numbers of an epoch that has a successor: two publishers write one ring's numbers.
+	ErrOldEpoch = errors.New("mqadapt: of an epoch that is over")
+	// ErrTooLarge: a frame larger than the mirror takes.
+	ErrTooLarge = errors.New("mqadapt: frame larger than the mirror takes")
+)
+
+// TakerOptions say where a queue's envelopes go.
+type TakerOptions struct {
+	// Channel is the channel's name. Envelopes of other channels are refused.
+	Channel string
+
+	// Inbox is where the mirrors are; transport.Node.Inbox has it. With a Dir they outlive a kill, and each frame is delivered once whoever
+	// dies; in anonymous mirrors what was acknowledged and not read yet dies with the process.
+	Inbox netio.InboxOptions
+
+	// Early is how many deliveries wait at most for one that should have come before them: a queue may accept an envelope while it rejects
+	// the one before, which then is sent again. 0 means DefaultEarly. Patience is how long they wait; 0 means DefaultPatience. Past either, or
+	// when the queue says that it dropped something, the missing frames are lost, and counted.
+	Early    int
+	Patience time.Duration
+
+	// Refused, if set, is told of each delivery that is given up, and why: the place for a dead letter. It runs on the taker's goroutine.
+	Refused func(Delivery, error)
+}
+
+func (o TakerOptions) checked() (TakerOptions, error) {
+	if o.Early == 0 {
+		o.Early = DefaultEarly
+	}
+	if o.Patience == 0 {
+		o.Patience = DefaultPatience
+	}
+	var faults []error
+	if o.Channel == "" {
+		faults = append(faults, fmt.Errorf("mqadapt: %w: a taker without a channel", ErrOptions))
+	}
+	if o.Early < 1 || o.Patience < 0 {
+		faults = append(faults, fmt.Errorf("mqadapt: %w: %d early deliveries, patience %s", ErrOptions, o.Early, o.Patience))
+	}
+	return o, errors.Join(faults...)
+}
+
+// Taker carries what a queue holds into mirrors. It is a worker: Do carries at most a batch and waits for nothing but what its Consumer's Get
+// takes. It belongs to one goroutine, but for Stats. The zero Taker is not valid: use NewTaker.
+//
+// A delivery is acknowledged once its frames are in their mirror, so each comes again until they are; and what comes again is dropped by its
+// number. A mirror that is full of what a subscriber has not read stops the taker, and what follows stays in the queue.
+type Taker struct {
+	options  TakerOptions
+	channel  uint32
+	consumer Consumer
+	inbox    *netio.Inbox
+	streams  map[uint64]*stream
+
+	batch []Delivery
+	at, n int // of the batch: what is done, what there is
+	early []Delivery
+	since time.Time // when the first of them came
+	done  uint64    // position up to which nothing waits, but for early ones and parts
+	acked uint64
+	ended error
+
+	counts struct {
+		envelopes, frames, repeated, malformed, foreign, undecodable, oldEpoch, tooLarge, lost, full atomic.Uint64
+	}
+}
+
+// NewTaker makes a taker that gets from c, which it owns from then on.
+func NewTaker(c Consumer, o TakerOptions) (*Taker, error) {
+	o, err := o.checked()
+	if err != nil {
+		return nil, err
+	}
+	inbox, err := netio.NewInbox(o.Inbox)
+	if err != nil {
+		return nil, err
+	}
+	return &Taker{options: o, channel: seal.ChannelID(o.Channel), consumer: c, inbox: inbox, streams: map[uint64]*stream{},
+		batch: make([]Delivery, getAtOnce)}, nil
+}
+
+// Do takes at most a batch and returns how many deliveries it is done with. An error is final, and Do answers it from then on: the consumer
+// ended, or a mirror cannot be written.
+func (t *Taker) Do() (n int, err error) {
+	if t.ended != nil {
+		return 0, t.ended
+	}
+	err = sys.Guard(func() error {
+		n, err = t.do()
+		return err
+	})
+	if err != nil {
+		t.ended = fmt.Errorf("mqadapt: taker of channel %q: %w", t.options.Channel, err)
+		return n, t.ended
+	}
+	return n, nil
+}
+
+func (t *Taker) do() (n int, err error) {
+	if t.at == t.n {
+		t.at = 0
+		if t.n, err = t.consumer.Get(t.batch, 0); err != nil {
+			t.n = 0
+			return 0, err
+		}
+	}
+	for ; t.at < t.n; t.at++ {
+		d := t.batch[t.at]
+		if d.Lost > 0 { // of whom, nobody knows
+			for _, s := range t.streams {
+				s.lax = true
+			}
+		}
+		what, err := t.take(d)
+		if err != nil {
+			return n, err
+		}
+		if what == blocked {
+			break
+		}
+		if what == ahead {
+			if len(t.early) == 0 {
+				t.since = time.Now()
+			}
+			t.early = append(t.early, d)
+		}
+		t.done = d.Position
+		n++
+	}
+	if len(t.early) > 0 {
+		if err := t.overdue(); err != nil {
+			return n, err
+		}
+	}
+	return n, t.acknowledge()
+}
+
+// overdue gives the missing up when too much waits for it, or for too long.
+func (t *Taker) overdue() error {
+	if err := t.retake(); err != nil || len(t.early) == 0 {
+		return err
+	}
+	lax := len(t.early) > t.options.Early || time.Since(t.since) > t.options.Patience
+	for _, d := range t.early {
+		var h seal.Header
+		if h.Parse(d.Envelope) != nil {
+			continue
+		}
+		if s := t.streams[h.Source]; s != nil && (lax || s.lax) {
+			s.lax = true
+		}
+	}
+	return t.retake()
+}
+
+// retake tries the early ones again, until none of them is due.
+func (t *Taker) retake() error {
+	for again := true; again; {
+		again = false
+		for i := 0; i < len(t.early); i++ {
+			what, err := t.take(t.early[i])
+			if err != nil {
+				return err
+			}
+			if what == taken {
+				t.early = slices.Delete(t.early, i, i+1)
+				again, t.since = true, time.Now()
+				i--
+			}
+		}
+	}
+	return nil
+}
+
+// acknowledge says up to where everything is in the mirrors.
+func (t *Taker) acknowledge() error {
+	upTo := t.done
+	if len(t.early) > 0 {
+		upTo = min(upTo, t.early[0].Position-1)
+	}
+	for _, s := range t.streams {
+		s.flush()
+		if s.partAt != 0 {
+			upTo = min(upTo, s.partAt-1)
+		}
+	}
+	if upTo <= t.acked {
+		return nil
+	}
+	t.acked = upTo
+	return t.consumer.Ack(upTo)
+}
+
+// refuse gives a delivery up.
+func (t *Taker) refuse(d Delivery, counter *atomic.Uint64, why error) {
+	counter.Add(1)
+	if t.options.Refused != nil {
+		t.options.Refused(d, why)
+	}
+}
+
+// Run calls Do until ctx ends or it answers an error. It looks for work at least every millisecond.
+func (t *Taker) Run(ctx context.Context) error { return repeat(ctx, t.Do) }
+
+// TakerStats is what a taker has done.
+type TakerStats struct {
+	Envelopes   uint64 // looked at
+	Frames      uint64 // in mirrors
+	Repeated    uint64 // frames that were there already
+	Lost        uint64 // frames that never came
+	Malformed   uint64 // deliveries that are no envelope
+	Foreign     uint64 // of another channel, or of a kind that no queue carries
+	Undecodable uint64 // sealed or packed
+	OldEpoch    uint64 // of an epoch that is over
+	TooLarge    uint64 // frames larger than the mirror takes
+	Full        uint64 // times that a mirror was full
+}
+
+// Stats may be called from any goroutine.
+func (t *Taker) Stats() TakerStats {
+	c := &t.counts
+	return TakerStats{c.envelopes.Load(), c.frames.Load(), c.repeated.Load(), c.lost.Load(), c.malformed.Load(), c.foreign.Load(),
+		c.undecodable.Load(), c.oldEpoch.Load(), c.tooLarge.Load(), c.full.Load()}
+}
+
+// Close closes the consumer and the mirrors. What was not acknowledged comes again.
+func (t *Taker) Close() error {
+	if errors.Is(t.ended, ErrClosed) {
+		return nil
+	}
+	t.ended = fmt.Errorf("mqadapt: taker of channel %q: %w", t.options.Channel, ErrClosed)
+	return errors.Join(unlessClosed(t.consumer.Close()), t.inbox.Close())
+}
