@@ -45,8 +45,8 @@ func newRoot() *cobra.Command {
 			ran = true
 		},
 	}
-	root.AddCommand(newBench(), newBenchPeer(), newCert(), newChaos(), newDecode(), newDemo(), newDiff(), newExplain(), newFeed(), newInit(), newKeygen(),
-		newPlan(), newRun(), newSchema(), newSink(), newStrategy(), newValidate(), newXDP())
+	root.AddCommand(newBench(), newBenchPeer(), newCert(), newChaos(), newDecode(), newDemo(), newDiff(), newExplain(), newFeed(), newInit(), newJournal(),
+		newKeygen(), newPlan(), newRecord(), newRun(), newSchema(), newSink(), newStrategy(), newValidate(), newXDP())
 	return root
 }
 
