@@ -29,6 +29,9 @@ const (
 	kindTCPNet  = "tcp-net" // net.TCPConn
 	kindQUIC    = "quic"    // rings, carried by package quic
 	kindQUICGo  = "quic-go" // quic-go alone
+	kindJournal = "journal" // package journal; both ends in this process
+	kindFile    = "file"    // the same bytes, written one after the other
+	kindShipped = "shipped" // a ring, carried into a journal
 	kindStall   = "stall"   // no messages: both sides watch their own processor
 )
 
@@ -67,12 +70,18 @@ type laneSpec struct {
 	Papers   *papers  `json:"papers,omitempty"`   // over QUIC: certificates of both sides
 	Past     string   `json:"past,omitempty"`     // past the kernel's sockets, by AF_XDP attached that way
 
+	Synced bool `json:"synced,omitempty"` // on disk: a sync for each batch
+
 	hub *xdp.Hub // of this side, past the kernel
 }
 
 // here says whether both ends of the lane are in this process.
 func (s laneSpec) here() bool {
-	return s.Kind == kindChannel || s.Pattern == patternPublish || s.Pattern == patternCrowd
+	switch s.Kind {
+	case kindChannel, kindJournal, kindFile, kindShipped:
+		return true
+	}
+	return s.Pattern == patternPublish || s.Pattern == patternCrowd
 }
 
 // overNetwork says whether the lane crosses a network.
@@ -297,6 +306,12 @@ func openNear(s laneSpec, b board, seed uint64) (near, error) {
 		return newUnixNear(s, seed)
 	case kindChannel:
 		return newChannelNear(s, seed), nil
+	case kindJournal:
+		return newJournalNear(s, seed)
+	case kindFile:
+		return newFileNear(s, seed)
+	case kindShipped:
+		return newShippedNear(s, seed)
 	case kindStall:
 		return &stallNear{}, nil
 	case kindUDP, kindUDPRaw, kindUDPNet:
@@ -329,7 +344,7 @@ func openFar(s laneSpec, b board) (far, error) {
 		return newRingSink(s)
 	case kindUnix:
 		return newUnixFar(s)
-	case kindChannel:
+	case kindChannel, kindJournal, kindFile, kindShipped:
 		return nil, nil
 	case kindStall:
 		return &stallFar{}, nil

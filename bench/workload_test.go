@@ -53,6 +53,11 @@ var contract = map[string][]string{
 		"variants.plain.subject.per_sec", "variants.plain.ratio.raw-plain.per_sec.median", "variants.pingpong.subject.p50_ns",
 		"variants.pingpong.ratio.raw-pingpong.p50.median",
 	},
+	"mq/journal": {
+		"subject.per_sec", "baselines.bare.per_sec", "ratio.bare.per_sec.median", "ratio.bare.per_sec.lo", "variants.1KiB.subject.per_sec",
+		"variants.1KiB.ratio.bare-1KiB.per_sec.median", "variants.1KiB.ratio.each-1KiB.per_sec.median", "variants.os-crash.ratio.bare-os-crash.per_sec.median",
+		"variants.ring.ratio.bare.per_sec.median",
+	},
 	"udp/fanout": {
 		"subject.p50_ns", "subject.p99_ns", "subject.max_ns", "subject.per_sec", "subject.lost", "rate", "baselines.all.p50_ns", "baselines.three.p50_ns",
 		"ratio.all.p50.median", "ratio.all.p50.lo", "ratio.all.p99.median", "ratio.three.p50.median", "variants.full.ratio.all.p50.median",

@@ -107,6 +107,7 @@ var catalogue = []struct {
 	{"quic/publish", "what a publisher spends on a batch that a link over QUIC carries", func(s Setup) Workload { return QUICPublish{s} }},
 	{"xdp/pingpong", "one message there, one back, over AF_XDP (root)", func(s Setup) Workload { return XDPPingPong{s} }},
 	{"xdp/throughput", "messages over AF_XDP, one per datagram and packed (root)", func(s Setup) Workload { return XDPThroughput{s} }},
+	{"mq/journal", "64-byte messages into a journal on disk, accepted at process-crash durability", func(s Setup) Workload { return MQJournal{s} }},
 }
 
 // Names returns the names of all workloads.
