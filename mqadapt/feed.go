@@ -17,6 +17,7 @@ type feed struct {
 	out       int    // envelopes under way
 	back      bool   // one was not accepted: once nothing is under way, it goes on from the cursor
 	gone      bool   // taken out
+	heard     bool   // an envelope of it was accepted
 }
 
 // place is where a feed stands.
@@ -64,10 +65,10 @@ func (f *feed) rewind() error {
 	return nil
 }
 
-// putBack has the next envelope be the one that was made at w's place: it was not taken.
+// putBack has the next envelope be the one that was made at w's place: it was not taken. The cursor may have passed a control record since.
 func (f *feed) putBack(w *flight) error {
 	f.place = w.was
-	return f.reader.Seek(w.pos)
+	return f.reader.Seek(max(w.pos, f.reader.Cursor()))
 }
 
 // next makes the next envelope: what is lost before it first.

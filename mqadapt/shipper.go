@@ -224,7 +224,7 @@ func (s *Shipper) landed(w *flight, o Outcome) error {
 	f := w.feed
 	f.out--
 	if o.Verdict == Accepted {
-		s.retry = leastRetry
+		s.retry, f.heard = leastRetry, true
 		if f.back || !w.whole { // what comes after one that was not accepted is sent again, in order
 			return nil
 		}
@@ -272,6 +272,9 @@ func (s *Shipper) carry(f *feed) (n int, err error) {
 		}
 	}
 	room := min(putAtOnce, s.options.Window-(len(s.flight)-s.head))
+	if !f.heard { // a taker that meets a source begins with what comes first: nothing may overtake that
+		room = min(room, 1-f.out)
+	}
 	s.batch, s.way = s.batch[:0], s.way[:0]
 	for len(s.batch) < room {
 		e, w, ok := f.next(s)

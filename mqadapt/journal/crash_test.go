@@ -167,11 +167,10 @@ func comes(d time.Duration, ok func() bool) bool {
 
 // storm is the record of one journal through many lives.
 type storm struct {
-	t      *testing.T
-	dir    string
-	acked  uint64
-	read   uint64
-	length uint64
+	t     *testing.T
+	dir   string
+	acked uint64
+	read  uint64
 }
 
 // settle looks at the journal a killed producer left: everything accepted is there, in order, and nothing is half there.
