@@ -63,6 +63,7 @@ func Run(t *testing.T, b Bed) {
 		{"what is closed says so", closedSaysSo},
 		{"rings come out as mirrors, once and in order", ringsComeOut},
 		{"a link that loses, rejects and repeats changes nothing", badLink},
+		{"nothing overtakes a source's first envelope", firstComesFirst},
 		{"both workers are replaced over and over", workersReplaced},
 		{"large messages travel in parts", largeMessages},
 		{"a refused envelope is told as lost", refusedIsTold},

@@ -306,6 +306,38 @@ func refusedIsTold(b *bench) {
 	}
 }
 
+// tardy is a producer that rejects a source's first envelope the first time.
+type tardy struct {
+	flaky
+	over bool
+}
+
+func (f *tardy) Put(batch []mqadapt.Envelope) (n int, err error) {
+	for i := range batch {
+		o := mqadapt.Outcome{Verdict: mqadapt.Rejected, Why: mqadapt.ErrFull}
+		if batch[i].Seq > 1 || f.over {
+			if o, err = f.through(batch[i : i+1]); err != nil {
+				return n, err
+			}
+		}
+		f.over = f.over || batch[i].Seq == 1
+		f.pending = append(f.pending, o)
+		n++
+	}
+	return n, nil
+}
+
+func firstComesFirst(b *bench) {
+	w := newWay(b, 64<<10)
+	w.ship.Separate = true
+	w.link = func(p mqadapt.Producer) mqadapt.Producer {
+		return &tardy{flaky: flaky{Producer: p, rnd: rand.New(rand.NewPCG(1, 3))}}
+	}
+	w.startTaker()
+	w.startShipper()
+	w.finish(100)
+}
+
 func poisonIsGivenUp(b *bench) {
 	w := newWay(b, 64<<10)
 	p := w.producer(w.queue())
