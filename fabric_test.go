@@ -39,14 +39,7 @@ func ports(t *testing.T, n int) (all []any) {
 // pipeline is a topology of three nodes on this host: feed on left, brain in the middle, desk on right.
 func pipeline(t *testing.T, dir, channels string) string {
 	t.Helper()
-	file := filepath.Join(dir, "pipeline.yaml")
-	text := fmt.Sprintf(`
-config_version: 1
-name: pipeline
-nodes:
-  left:   { hostname: localhost, addresses: [127.0.0.1], site: here, ports: { control: %d, tcp: %d, udp: %d, quic: %d } }
-  middle: { hostname: localhost, addresses: [127.0.0.1], site: here, ports: { control: %d, tcp: %d, udp: %d, quic: %d } }
-  right:  { hostname: localhost, addresses: [127.0.0.1], site: here, ports: { control: %d, tcp: %d, udp: %d, quic: %d } }
+	return topologyOf(t, dir, `
 actors:
   feed:  { type: producer, outputs: [quotes], source_id: 1 }
   brain: { type: transformer, inputs: [quotes], outputs: [orders], source_id: 20 }
@@ -55,9 +48,24 @@ placements:
   feed:  { node: left }
   brain: { node: middle }
   desk:  { node: right }
+`, channels)
+}
+
+// topologyOf is a topology of three nodes on this host.
+func topologyOf(t *testing.T, dir, actors, channels string) string {
+	t.Helper()
+	file := filepath.Join(dir, "pipeline.yaml")
+	text := fmt.Sprintf(`
+config_version: 1
+name: pipeline
+nodes:
+  left:   { hostname: localhost, addresses: [127.0.0.1], site: here, ports: { control: %d, tcp: %d, udp: %d, quic: %d } }
+  middle: { hostname: localhost, addresses: [127.0.0.1], site: here, ports: { control: %d, tcp: %d, udp: %d, quic: %d } }
+  right:  { hostname: localhost, addresses: [127.0.0.1], site: here, ports: { control: %d, tcp: %d, udp: %d, quic: %d } }
+%s
 defaults: { mode: direct, protocol: tcp, encryption: none, reliability: at_least_once, ring_size: 64KiB }
 channels:
-%s`, append(ports(t, 12), channels)...)
+%s`, append(ports(t, 12), actors, channels)...)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

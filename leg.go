@@ -219,9 +219,28 @@ func (l *leg) leave(r *ring.Ring) bool {
 	return left
 }
 
+// renew takes up rings again from which the leg's place was cut off because it held their publishers up: from the oldest record that they
+// still have, and not before the other node can be reached.
+func (c *candidate) renew() {
+	if !c.holds || !c.leg.spec.evicts {
+		return
+	}
+	for r, at := range c.has {
+		if r.Gates(placeOf(c.leg.node)) || !c.stripes[at].Alive(c.leg.channel) {
+			continue
+		}
+		if err := c.drop(r); err != nil {
+			c.err = err
+		} else if _, still := c.has[r]; !still {
+			c.err = c.take(r)
+		}
+	}
+}
+
 // retry takes up rings that a way refused.
 func (l *leg) retry() {
 	for _, c := range l.ways {
+		c.renew()
 		if c.holds && len(c.has) < len(l.rings) {
 			_, _ = c.Add() // err has it
 		}

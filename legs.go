@@ -21,6 +21,7 @@ type legSpec struct {
 	ways          []waySpec // the preferred one first
 	balance       topo.Balance
 	breaker       topo.Breaker
+	evicts        bool // a place that holds publishers up is cut off
 }
 
 type waySpec struct {
@@ -86,7 +87,8 @@ func legsOf(l *layout) map[legKey]legSpec {
 		if !sends {
 			return
 		}
-		s := legSpec{channel: d.Channel, node: far, balance: c.Channel.Balance, breaker: c.Channel.Transport.Breaker}
+		s := legSpec{channel: d.Channel, node: far, balance: c.Channel.Balance, breaker: c.Channel.Transport.Breaker,
+			evicts: c.Channel.Slow == topo.SlowEvict && c.Channel.Reliability != topo.BestEffort}
 		for _, w := range []*route.Way{&d.Primary, d.Secondary} {
 			if protocol, ok := protocolOf(w); ok {
 				s.ways = append(s.ways, waySpec{protocol, max(w.Stripes, 1)})
@@ -199,6 +201,7 @@ func (f *fabric) mirrorsOf(channel string) (*netio.Mirrors, error) {
 	opened := o.Opened
 	o.Opened = func(r *ring.Ring) {
 		f.told(fmt.Sprintf("channel %s, mirror %x", channel, r.Info().Instance), f.node.layout.Load().hold(channel, r, true))
+		f.node.slowest.watch(channel, r)
 		opened(r)
 	}
 	m, err := netio.NewMirrors(o)

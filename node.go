@@ -42,6 +42,8 @@ type Node struct {
 	layout atomic.Pointer[layout] // nil without a topology
 	fabric *fabric                // nil where another process joins the node to others
 	ours   *os.File               // says so
+
+	slowest slowest
 }
 
 // Open opens a node. When ctx ends the node stops looking for new publishers; Close ends it.
@@ -68,6 +70,9 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 		carriers: map[string][]*carried{}}
 	n.layout.Store(l)
 	n.done.Go(func() { n.look(ctx) })
+	if l != nil {
+		n.done.Go(func() { n.release(ctx) })
+	}
 	if len(c.Media) > 0 {
 		if err := n.join(ctx, l); err != nil {
 			return nil, errors.Join(err, n.Close())
@@ -113,6 +118,9 @@ func (n *Node) Publisher(channel string) (*Publisher, error) {
 	p := &Publisher{Writer: w, ring: r, channel: channel, source: r.Info().Instance, shared: n.config.Dir != ""}
 	if err := errors.Join(l.hold(channel, r, false), n.carry(channel, r)); err != nil {
 		return nil, errors.Join(fmt.Errorf("transport: channel %q: carry: %w", channel, err), p.Close())
+	}
+	if l != nil {
+		n.slowest.watch(channel, r)
 	}
 	n.pubs = append(slices.DeleteFunc(n.pubs, func(p *Publisher) bool { return p.closed.Load() }), p)
 	n.tell(channel)

@@ -367,7 +367,7 @@ func (w *Writer) rouse() {
 	_, _ = sys.FutexWake(w.cur.Word32(curParked), 1<<30)
 }
 
-// Evictions returns how many gating readers this writer went on without: dead ones, and those whose cursor was forged.
+// Evictions returns how many gating readers this writer went on without: dead ones, those whose cursor was forged, and those that were evicted.
 func (w *Writer) Evictions() uint64 { return w.evicted.Load() }
 
 // Evict goes on without the gating reader in slot i (ReaderInfo.Slot), dead or alive: its next Release answers

@@ -24,6 +24,10 @@ type SlowOptions struct {
 type Gate struct {
 	Name string // the same from one look to the next
 	Lag  uint64 // bytes between the publisher's position and the reader's
+	// Cursor is up to where it has released. One that releases a whole ring within Wait is not slow, however full the ring is: nothing
+	// waits for it longer than that.
+	Cursor uint64
+	Grace  time.Duration // added to Wait: for a way to a node that evicts its own slow readers first
 	// Kept readers are never evicted: a link that must not lose anything, a recorder.
 	Kept bool
 }
@@ -32,6 +36,7 @@ type Gate struct {
 type gateLook struct {
 	name  string
 	since time.Duration // since when it has held the publisher up
+	from  uint64        // its cursor then
 	seen  bool          // in this look
 }
 
@@ -79,9 +84,12 @@ func (s *Slow) Look(now time.Duration, ring uint64, gates []Gate) (evict int) {
 		if float64(g.Lag) < s.o.Full*float64(ring) {
 			continue
 		}
-		since := s.remember(g.Name)
+		look := s.remember(g)
+		if g.Cursor-look.from >= ring {
+			look.since, look.from = s.now, g.Cursor
+		}
 		switch {
-		case s.now-since < s.o.Wait:
+		case s.now-look.since < s.o.Wait+g.Grace:
 		case g.Kept:
 			s.kept++
 		case evict == nobody || g.Lag > gates[evict].Lag:
@@ -92,16 +100,16 @@ func (s *Slow) Look(now time.Duration, ring uint64, gates []Gate) (evict int) {
 	return evict
 }
 
-// remember is since when a reader has held the publisher up without a break.
-func (s *Slow) remember(name string) time.Duration {
+// remember is what was seen of a reader that has held the publisher up without a break.
+func (s *Slow) remember(g *Gate) *gateLook {
 	for i := range s.looks {
-		if s.looks[i].name == name {
+		if s.looks[i].name == g.Name {
 			s.looks[i].seen = true
-			return s.looks[i].since
+			return &s.looks[i]
 		}
 	}
-	s.looks = append(s.looks, gateLook{name, s.now, true})
-	return s.now
+	s.looks = append(s.looks, gateLook{g.Name, s.now, g.Cursor, true})
+	return &s.looks[len(s.looks)-1]
 }
 
 // forget drops readers that keep up again, and the one that is evicted now.

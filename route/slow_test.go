@@ -119,3 +119,37 @@ func ExampleSlow() {
 	// -1
 	// 1
 }
+
+// Who clears a ring within the wait holds nothing up for longer; a way is given time to evict who holds it up.
+func TestWhoClearsTheRingInTimeIsNotSlow(t *testing.T) {
+	const capacity = 1 << 16
+	slow, err := NewSlow(SlowOptions{Policy: topo.SlowEvict, Wait: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gates := []Gate{{Name: "brisk", Lag: capacity}, {Name: "to far", Lag: capacity, Grace: 50 * time.Millisecond}, {Name: "crawls", Lag: capacity}}
+	at := func(ms int) int {
+		gates[0].Cursor = uint64(ms) * capacity / 90
+		if len(gates) > 2 {
+			gates[2].Cursor = uint64(ms) * capacity / 200
+		}
+		return slow.Look(time.Duration(ms)*time.Millisecond, capacity, gates)
+	}
+	for ms := 0; ms < 100; ms += 10 {
+		if i := at(ms); i >= 0 {
+			t.Fatalf("%s is evicted after %d ms", gates[i].Name, ms)
+		}
+	}
+	if i := at(100); i != 2 {
+		t.Fatalf("%d is evicted, and who crawls is due", i)
+	}
+	gates = gates[:2] // who stays has its whole time again
+	for ms := 110; ms < 250; ms += 10 {
+		if i := at(ms); i >= 0 {
+			t.Fatalf("%s is evicted after %d ms", gates[i].Name, ms)
+		}
+	}
+	if i := at(250); i != 1 {
+		t.Fatalf("%d is evicted, and the way that stands still is due", i)
+	}
+}
