@@ -56,6 +56,7 @@ type fabric struct {
 	outs    map[string]*outgoing
 	legs    map[legKey]*leg
 	order   []*leg
+	shares  []*share
 	leaving []leaver
 	toldMu  sync.Mutex
 	faults  map[string]string // told already, by what they concern
@@ -110,6 +111,9 @@ func (f *fabric) run(ctx context.Context) {
 		for _, l := range f.order {
 			l.do(now)
 		}
+		for _, s := range f.shares {
+			s.do(f, now)
+		}
 	}
 }
 
@@ -120,12 +124,23 @@ func (f *fabric) look() {
 		f.told("channel "+channel, err)
 		for _, r := range gone {
 			f.leaving = append(f.leaving, leaver{channel, r})
+			for _, s := range f.shares {
+				s.forget(r)
+			}
+		}
+		for _, s := range f.shares { // a publisher that starts again holds places for all
+			for r := range s.at {
+				f.told("channel "+channel+", shared ring", s.spare(r))
+			}
 		}
 		for _, l := range f.order {
 			if l.channel != channel {
 				continue
 			}
 			for _, r := range added {
+				if f.shareOf(legKey{channel, l.node}) != nil {
+					break // it gives them out
+				}
 				f.told(fmt.Sprintf("channel %s, ring %x to %s", channel, r.Info().Instance, l.node), l.add(r))
 			}
 			l.retry()
@@ -190,7 +205,7 @@ func (f *fabric) lay(l *layout) error {
 	}
 	legs := legsOf(l)
 	f.layout = l
-	var faults []error
+	faults := []error{f.reshare(l)}
 	changed := map[linkKey]bool{}
 	for key, j := range f.links {
 		if far, ok := fars[key]; !ok || !sameFar(far, j.far) {
@@ -374,8 +389,11 @@ func (f *fabric) put(spec legSpec) error {
 		o = &outgoing{dir: filepath.Join(f.config.Dir, spec.channel), files: map[string]outfile{}}
 		f.outs[spec.channel] = o
 	}
+	shared := f.shareOf(legKey{spec.channel, spec.node})
 	for _, file := range o.files {
-		l.rings = append(l.rings, file.ring)
+		if shared == nil || shared.at[file.ring] == spec.node {
+			l.rings = append(l.rings, file.ring)
+		}
 	}
 	f.legs[legKey{spec.channel, spec.node}] = l
 	return nil

@@ -84,7 +84,7 @@ func (l *layout) between(fn func(c *route.ChannelPlan, d *route.Decision, far st
 func legsOf(l *layout) map[legKey]legSpec {
 	legs := map[legKey]legSpec{}
 	l.between(func(c *route.ChannelPlan, d *route.Decision, far string, sends bool) {
-		if !sends {
+		if !sends || l.spared(d.Channel, far) {
 			return
 		}
 		s := legSpec{channel: d.Channel, node: far, balance: c.Channel.Balance, breaker: c.Channel.Transport.Breaker,

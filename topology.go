@@ -158,7 +158,7 @@ func (l *layout) farNodes(channel string) (nodes []string) {
 		return nil
 	}
 	for _, d := range c.Decisions {
-		if d.From.Node == l.at && d.To.Node != l.at && d.To.Node != "" && !slices.Contains(nodes, d.To.Node) {
+		if d.From.Node == l.at && d.To.Node != l.at && d.To.Node != "" && !slices.Contains(nodes, d.To.Node) && !l.spared(channel, d.To.Node) {
 			nodes = append(nodes, d.To.Node)
 		}
 	}
