@@ -422,6 +422,9 @@ func (f *fabric) strike(key legKey, forGood bool) error {
 		if !forGood {
 			break
 		}
+		if f.keeps(key, r) {
+			continue
+		}
 		if err := r.Forget(placeOf(key.node)); err != nil && !errors.Is(err, ring.ErrRange) {
 			faults = append(faults, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,6 +55,12 @@ placements:
 // topologyOf is a topology of three nodes on this host.
 func topologyOf(t *testing.T, dir, actors, channels string) string {
 	t.Helper()
+	return topologyWith(t, dir, actors, channels, ports(t, 12))
+}
+
+// topologyWith is a topologyOf that keeps its ports.
+func topologyWith(t *testing.T, dir, actors, channels string, at []any) string {
+	t.Helper()
 	file := filepath.Join(dir, "pipeline.yaml")
 	text := fmt.Sprintf(`
 config_version: 1
@@ -65,7 +72,7 @@ nodes:
 %s
 defaults: { mode: direct, protocol: tcp, encryption: none, reliability: at_least_once, ring_size: 64KiB }
 channels:
-%s`, append(ports(t, 12), actors, channels)...)
+%s`, append(slices.Clone(at), actors, channels)...)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

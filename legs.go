@@ -21,7 +21,8 @@ type legSpec struct {
 	ways          []waySpec // the preferred one first
 	balance       topo.Balance
 	breaker       topo.Breaker
-	evicts        bool // a place that holds publishers up is cut off
+	group         []string // nodes that share the channel with this one; nil: it gets everything
+	evicts        bool     // a place that holds publishers up is cut off
 }
 
 type waySpec struct {
@@ -87,7 +88,7 @@ func legsOf(l *layout) map[legKey]legSpec {
 		if !sends || l.spared(d.Channel, far) {
 			return
 		}
-		s := legSpec{channel: d.Channel, node: far, balance: c.Channel.Balance, breaker: c.Channel.Transport.Breaker,
+		s := legSpec{channel: d.Channel, node: far, balance: c.Channel.Balance, breaker: c.Channel.Transport.Breaker, group: l.groupOf(d.Channel, far),
 			evicts: c.Channel.Slow == topo.SlowEvict && c.Channel.Reliability != topo.BestEffort}
 		for _, w := range []*route.Way{&d.Primary, d.Secondary} {
 			if protocol, ok := protocolOf(w); ok {

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -89,10 +90,19 @@ func (l *layout) groups(channel string) (all [][]string) {
 	return all
 }
 
+// groupOf is the nodes that share a channel with one, itself among them; nil: none do.
+func (l *layout) groupOf(channel, node string) []string {
+	groups := l.groups(channel)
+	if i := slices.IndexFunc(groups, func(g []string) bool { return slices.Contains(g, node) }); i >= 0 {
+		return groups[i]
+	}
+	return nil
+}
+
 // spared reports whether a node gets nothing that is published here: those who share a channel with it are on this node, too, which is
 // nearer, and take it all.
 func (l *layout) spared(channel, node string) bool {
-	return slices.ContainsFunc(l.groups(channel), func(g []string) bool { return slices.Contains(g, l.at) && slices.Contains(g, node) })
+	return slices.Contains(l.groupOf(channel, node), l.at)
 }
 
 // shares is every share of what is published here.
@@ -127,13 +137,28 @@ func (f *fabric) reshare(l *layout) error {
 			continue
 		}
 		s, err := newShare(spec)
-		faults = append(faults, err)
-		if err == nil {
-			all = append(all, s)
+		if err != nil {
+			faults = append(faults, err)
+			continue
 		}
+		for _, old := range f.shares { // a node that is no member any more hands over what it has
+			if old.spec.channel == spec.channel && old.meets(spec.nodes) {
+				maps.Copy(s.at, old.at)
+			}
+		}
+		all = append(all, s)
 	}
 	f.shares = all
 	return errors.Join(faults...)
+}
+
+func (s *share) meets(nodes []string) bool {
+	return slices.ContainsFunc(nodes, func(n string) bool { return slices.Contains(s.spec.nodes, n) })
+}
+
+// keeps reports whether a node's place in a ring is still to be handed over.
+func (f *fabric) keeps(key legKey, r *ring.Ring) bool {
+	return slices.ContainsFunc(f.shares, func(s *share) bool { return s.spec.channel == key.channel && s.at[r] == key.node })
 }
 
 // do moves what is to move.

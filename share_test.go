@@ -146,3 +146,62 @@ placements:
 		t.Error("the node that came back has nothing of its share")
 	}
 }
+
+// Who is on the publisher's own node takes all that is published there; when it leaves, by a reload, the others get it, once.
+func TestTheNearestTakesAllUntilItLeaves(t *testing.T) {
+	dir := t.TempDir()
+	actors := func(places string) string {
+		return "\nactors:\n  feed: { type: producer, outputs: [quotes], source_id: 1 }\n  desk: { type: consumer, inputs: [quotes] }\n" +
+			"placements:\n  feed: { node: left }\n  desk: [ " + places + " ]\n"
+	}
+	all := ports(t, 12)
+	write := func(places string) string { return topologyWith(t, dir, actors(places), "  quotes: {}\n", all) }
+	file := write("{ node: left }, { node: middle }, { node: right }")
+	open := func(node, actor string, media ...transport.Medium) *transport.Node {
+		return openPlace(t, transport.Config{File: file, At: node, Actor: actor, Dir: filepath.Join(dir, node), Media: media})
+	}
+	left := open("left", "feed", tcp.Medium{})
+	hubs := []*transport.Node{open("middle", "", tcp.Medium{}), open("right", "", tcp.Medium{})}
+	pub, err := left.Publisher("quotes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all, err := left.Carriages(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("desk is here, and what is published here goes elsewhere: %+v %v", all, err)
+	}
+	write("{ node: middle }, { node: right }")
+	for _, n := range append(hubs, left) {
+		if err := n.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var desks []*transport.Subscriber
+	for _, node := range []string{"middle", "right"} {
+		s, err := open(node, "desk").Subscriber("quotes")
+		if err != nil {
+			t.Fatal(err)
+		}
+		desks = append(desks, s)
+	}
+	next := uint64(0)
+	for end := time.Now().Add(20 * time.Second); next < 100; {
+		if pub.Seq() <= 100 {
+			if err := pub.Send(make([]byte, 100)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, d := range desks {
+			if _, err := d.Poll(100, func(f seal.Frame) {
+				if next++; f.Seq != next {
+					t.Fatalf("message %d where %d is due", f.Seq, next)
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if time.Now().After(end) {
+			all, _ := left.Carriages(t.Context())
+			t.Fatalf("%d arrived: %+v", next, all)
+		}
+	}
+}
