@@ -13,6 +13,7 @@ import (
 	"github.com/alphapulse/transport/ring"
 	"github.com/alphapulse/transport/route"
 	"github.com/alphapulse/transport/route/topo"
+	"github.com/alphapulse/transport/seal"
 )
 
 // legSpec is what a plan says of one channel to one node.
@@ -123,7 +124,7 @@ func (f *fabric) fars(l *layout) (map[linkKey]netio.Far, error) {
 					}
 				}
 				var err error
-				if one.Exchanges, err = f.exchange(l, one.Exchanges, c, sends); err != nil {
+				if one.Exchanges, err = f.exchange(l, one.Exchanges, c, w, sends); err != nil {
 					fault = err
 					return
 				}
@@ -145,11 +146,11 @@ func (f *fabric) far(l *layout, key linkKey, c *route.ChannelPlan, w *route.Way)
 	}
 	dials := slices.IndexFunc(l.topology.Nodes, func(n topo.Node) bool { return n.Name == l.at }) <
 		slices.IndexFunc(l.topology.Nodes, func(n topo.Node) bool { return n.Name == key.node })
-	return netio.Far{Node: key.node, Addresses: to, Dials: dials, Stripe: key.stripe}, nil
+	return netio.Far{Node: key.node, Addresses: to, Dials: dials, Stripe: key.stripe, Interface: w.Interface}, nil
 }
 
 // exchange adds a direction of a channel to what is exchanged.
-func (f *fabric) exchange(l *layout, all []netio.Exchange, c *route.ChannelPlan, sends bool) (_ []netio.Exchange, err error) {
+func (f *fabric) exchange(l *layout, all []netio.Exchange, c *route.ChannelPlan, w *route.Way, sends bool) (_ []netio.Exchange, err error) {
 	name := c.Channel.Name
 	i := slices.IndexFunc(all, func(e netio.Exchange) bool { return e.Channel == name })
 	if i < 0 {
@@ -157,6 +158,9 @@ func (f *fabric) exchange(l *layout, all []netio.Exchange, c *route.ChannelPlan,
 			Capacity: c.Channel.RingBytes, Largest: c.Channel.MaxMessageBytes, Number: slices.IndexFunc(l.topology.Channels, func(one topo.Channel) bool { return one.Name == name })}
 		if c.Channel.Domain != 0 {
 			e.Domain = c.Channel.Domain.String()
+		}
+		if err := sealing(&e, &c.Channel, w); err != nil {
+			return nil, err
 		}
 		i, all = len(all), append(all, e)
 	}
@@ -167,6 +171,30 @@ func (f *fabric) exchange(l *layout, all []netio.Exchange, c *route.ChannelPlan,
 	all[i].Takes = true
 	all[i].Mirrors, err = f.mirrorsOf(name)
 	return all, err
+}
+
+// sealing says how the envelopes of a channel are sealed on a way that is no stream.
+func sealing(e *netio.Exchange, c *topo.Channel, w *route.Way) error {
+	if w.Medium != route.UDP && w.Medium != route.XDP {
+		return nil
+	}
+	e.Sealed = w.Encryption != topo.EncryptNone
+	switch w.Encryption {
+	case topo.EncryptAES256GCM:
+		return fmt.Errorf("%w: %s: channel %q: envelopes by %s are not sealed with aes256_gcm: ask for chacha20_poly1305, or for none and have the fastest",
+			ErrConfig, c.At, c.Name, w.Medium)
+	case topo.EncryptChaCha20Poly1305:
+		e.Suite = seal.ChaCha20Poly1305
+	}
+	if c.Transport.Secret.IsZero() {
+		return nil
+	}
+	secret, err := seal.ParseSecret(c.Transport.Secret.String(), c.Transport.Secret.Reveal())
+	if err != nil {
+		return fmt.Errorf("transport: %s: channel %q: %w", c.At, c.Name, err)
+	}
+	e.Secret = &secret
+	return nil
 }
 
 // sooner is the shorter of two times, of which 0 says nothing.

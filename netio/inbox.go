@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 
 	"github.com/alphapulse/transport/ring"
 )
@@ -50,9 +49,9 @@ type Mirror struct {
 	*ring.Writer
 	Ring *ring.Ring
 
-	taken  *atomic.Bool // nil: one inbox has it
-	voice  uint64       // epoch of the record that Bring brought last; no epoch before
-	turned bool         // Continue was told of a record that did not come
+	gate   *gate  // nil: one inbox has it
+	voice  uint64 // epoch of the record that Bring brought last; no epoch before
+	turned bool   // Continue was told of a record that did not come
 }
 
 // NewInbox checks the options.

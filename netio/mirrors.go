@@ -59,8 +59,9 @@ func (s *Mirrors) view(m *Mirror, err error) (*Mirror, error) {
 	if m == nil || err != nil {
 		return nil, err
 	}
-	if m.taken == nil {
-		m.taken = &atomic.Bool{}
+	if m.gate == nil {
+		m.gate = &gate{}
+		m.gate.stood.Store(m.Seq())
 	}
 	s.views[m.Ring.Info().Instance]++
 	return m, nil
@@ -79,14 +80,29 @@ func (s *Mirrors) Close() error {
 	return s.inbox.Close()
 }
 
+// gate lets one link at a time into a mirror.
+type gate struct {
+	taken atomic.Bool
+	stood atomic.Uint64 // number that was due when a link left last
+}
+
 // Enter takes the mirror for one goroutine until Leave. False: another link is at work on it. A mirror of an inbox alone is always free.
-func (m *Mirror) Enter() bool { return m.taken == nil || m.taken.CompareAndSwap(false, true) }
+func (m *Mirror) Enter() bool { return m.gate == nil || m.gate.taken.CompareAndSwap(false, true) }
 
 // Leave gives the mirror back, after Flush.
 func (m *Mirror) Leave() {
-	if m.taken != nil {
-		m.taken.Store(false)
+	if m.gate != nil {
+		m.gate.stood.Store(m.Seq())
+		m.gate.taken.Store(false)
 	}
+}
+
+// Stood is the number that was due when a link left the mirror last: what lies below it is there. Who has not entered may ask, too.
+func (m *Mirror) Stood() uint64 {
+	if m.gate == nil {
+		return m.Seq()
+	}
+	return m.gate.stood.Load()
 }
 
 // Bring appends n records from number first on, of an epoch, which the caller has checked: of the numbers between the last record and first,

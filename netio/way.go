@@ -35,6 +35,7 @@ type Far struct {
 	Dials     bool             // this node dials; else it waits for the other
 	Secure    bool             // encrypted, and both prove who they are
 	Stripe    int              // tells apart parallel ways to one node
+	Interface string           // by which it is reached; empty: any
 	Heartbeat time.Duration    // between two signs of life; 0: the medium's default
 	Liveness  time.Duration    // silence after which it counts as gone; 0: the medium's default
 	Exchanges []Exchange
@@ -52,6 +53,9 @@ type Exchange struct {
 	Codecs       []string          // by which bodies may be packed
 	Codec        func() seal.Codec // makes one; nil: bodies travel as they are
 	Number       int               // of the channel in the topology, the same on both sides: media with a port for each channel count from it
+	Sealed       bool              // encrypted by its envelopes where the medium is no stream
+	Secret       *seal.Secret      // that seals them; nil: there is none
+	Suite        seal.Suite        // by which; 0: the medium chooses
 }
 
 // Ways is a medium that a node has opened.
@@ -87,7 +91,7 @@ type Note struct {
 	Node    string // the other node
 	Stripe  int
 	Channel string // empty: all of the way's
-	What    string // "connected", "disconnected", "refused", "trouble", "recovered", "gap"
+	What    string // "connected", "disconnected", "refused", "trouble", "recovered", "gap", "fallback"
 	Err     error
 	First   uint64 // of a gap: the first number that is missing
 	Last    uint64 // and the last

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/alphapulse/transport/internal/sys"
@@ -91,15 +92,18 @@ func readSecret(path string, r io.Reader) (Secret, error) {
 	if err != nil {
 		return Secret{}, fmt.Errorf("seal: %w: %w", ErrSecret, err)
 	}
-	if len(text) == secretDigits+1 && text[secretDigits] == '\n' {
-		text = text[:secretDigits]
-	}
+	return ParseSecret(path, string(text))
+}
+
+// ParseSecret reads a secret as Write writes it. place is where the text came from, for errors, which never quote it.
+func ParseSecret(place, text string) (Secret, error) {
+	text = strings.TrimSuffix(text, "\n")
 	var b [secretSize]byte
 	if len(text) != secretDigits {
-		return Secret{}, secretFault(path, "it does not hold 64 hex digits and a newline: make one with pulse keygen")
+		return Secret{}, secretFault(place, "it does not hold 64 hex digits and a newline: make one with pulse keygen")
 	}
-	if _, err := hex.Decode(b[:], text); err != nil { // its text would quote a digit
-		return Secret{}, secretFault(path, "it holds something else than hex digits: make one with pulse keygen")
+	if _, err := hex.Decode(b[:], []byte(text)); err != nil { // its text would quote a digit
+		return Secret{}, secretFault(place, "it holds something else than hex digits: make one with pulse keygen")
 	}
 	return SecretOf(b), nil
 }

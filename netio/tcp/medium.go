@@ -2,14 +2,12 @@ package tcp
 
 import (
 	"cmp"
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/netio/link"
@@ -32,13 +30,7 @@ func (Medium) Protocol() string { return "tcp" }
 // Open opens the medium for a node. It listens once a node is expected to connect.
 func (m Medium) Open(s netio.Station) (netio.Ways, error) {
 	w := &ways{station: s, socket: m.Socket}
-	ctx, cancel := context.WithCancel(context.Background())
-	w.cancel = cancel
-	w.done.Go(func() {
-		if err := s.Loop.Run(ctx, &w.crew); err != nil && ctx.Err() == nil {
-			w.tell(netio.Note{What: "trouble", Err: err})
-		}
-	})
+	w.crew = netio.NewCrew(s.Loop, func(_ numa.Worker, err error) { w.tell(netio.Note{What: "trouble", Err: err}) })
 	return w, nil
 }
 
@@ -46,9 +38,7 @@ func (m Medium) Open(s netio.Station) (netio.Ways, error) {
 type ways struct {
 	station netio.Station
 	socket  Socket
-	crew    crew
-	cancel  context.CancelFunc
-	done    sync.WaitGroup
+	crew    *netio.Crew
 
 	mu       sync.Mutex
 	listener *Listener
@@ -56,30 +46,6 @@ type ways struct {
 	all      []*way
 	closed   bool
 }
-
-// crew is the workers of a loop, which come and go.
-type crew struct {
-	members atomic.Pointer[[]numa.Worker]
-}
-
-// Do runs each once. One that ended is no longer a member soon.
-func (c *crew) Do() (n int, err error) {
-	all := c.members.Load()
-	if all == nil {
-		return 0, nil
-	}
-	for _, w := range *all {
-		k, err := w.Do()
-		if err != nil && c.members.Load() == all {
-			return n, err
-		}
-		n += k
-	}
-	return n, nil
-}
-
-// set makes the members others.
-func (c *crew) set(all []numa.Worker) { c.members.Store(&all) }
 
 // way is one link.
 type way struct {
@@ -178,7 +144,7 @@ func (w *ways) recrew() {
 			all = append(all, one.Link)
 		}
 	}
-	w.crew.set(all)
+	w.crew.Set(all)
 }
 
 // event hands on what became of a link.
@@ -197,10 +163,8 @@ func (w *ways) tell(n netio.Note) {
 func (w *ways) Close() error {
 	w.mu.Lock()
 	w.closed = true
-	w.crew.set(nil)
 	w.mu.Unlock()
-	w.cancel()
-	w.done.Wait()
+	w.crew.Close()
 	var faults []error
 	for _, one := range w.all {
 		faults = append(faults, one.Link.Close())

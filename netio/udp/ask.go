@@ -40,6 +40,9 @@ func (r *Receiver) chores(now time.Duration) error {
 			s.connected = false
 			r.tell(Event{Kind: Disconnected, Source: s.source, Peer: s.peer.AddrPort()})
 		}
+		if r.shared {
+			r.look(s, now)
+		}
 		if !s.joined {
 			continue
 		}

@@ -26,6 +26,7 @@ type Receiver struct {
 	id      uint64 // names this receiver to senders
 	lines   []*line
 	inbox   *netio.Inbox
+	shared  bool // others bring into the inbox's mirrors, too
 	streams map[uint64]*stream
 	all     []*stream
 	latest  *stream // the stream of the last envelope
@@ -53,7 +54,10 @@ func NewReceiver(o ReceiverOptions) (*Receiver, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Receiver{options: o, channel: seal.ChannelID(o.Channel), id: seal.NewReceiver(), inbox: inbox, streams: map[uint64]*stream{},
+	if m := o.Inbox.Shared; m != nil {
+		o.Inbox.Capacity, o.Inbox.Sources = m.Capacity(), inbox.Sources()
+	}
+	r := &Receiver{options: o, channel: seal.ChannelID(o.Channel), shared: o.Inbox.Shared != nil, id: seal.NewReceiver(), inbox: inbox, streams: map[uint64]*stream{},
 		clock: newClock(), tally: newTally(), scratch: make([]byte, 1200), assembly: make([]byte, largestRecord(o.Inbox.Capacity)+8)}
 	if o.Secret != nil {
 		r.secrets = []seal.Secret{*o.Secret}
@@ -78,6 +82,9 @@ func (r *Receiver) SetNow(now time.Time) { r.clock.lend(now) }
 // told to Events; what Do returns ends the receiver: its socket is closed, or a mirror's file was cut short.
 func (r *Receiver) Do() (frames int, err error) {
 	before := r.Frames
+	if r.shared {
+		r.again()
+	}
 	for _, l := range r.lines {
 		n, err := l.receive()
 		if err != nil {
@@ -171,7 +178,7 @@ func (r *Receiver) datagram(l *line, data []byte) {
 func (r *Receiver) usual(l *line, h *seal.Header, body []byte) bool {
 	s := r.latest
 	if s == nil || h.Source != s.source || h.Seq != s.next || h.Epoch != s.voice || h.Kind != seal.Data || h.Sealed || h.Traced || h.Codec != 0 ||
-		h.Channel != r.channel || r.options.Secret != nil || len(r.lines) > 1 || !s.connected || s.mirror == nil || !s.stash.empty() {
+		h.Channel != r.channel || r.options.Secret != nil || len(r.lines) > 1 || !s.connected || s.mirror == nil || r.shared || !s.stash.empty() {
 		return false
 	}
 	n, err := seal.Records(body, h.Seq, s.largest)
@@ -364,9 +371,18 @@ func (r *Receiver) unpack(h *seal.Header, body []byte) []byte {
 func (r *Receiver) flush() {
 	for _, s := range r.all {
 		if s.staged {
-			s.mirror.Flush()
-			s.staged = false
+			s.flush()
 		}
+	}
+}
+
+// flush publishes what is in the mirror, and leaves it.
+func (s *stream) flush() {
+	s.mirror.Flush()
+	s.staged = false
+	if s.inside {
+		s.inside = false
+		s.mirror.Leave()
 	}
 }
 

@@ -40,14 +40,15 @@ type Sender struct {
 	scratch []byte
 	hellos  int64 // hellos that may be answered until the next tick
 	tally
-	rotate  atomic.Bool
-	next    atomic.Pointer[seal.Secret] // see SetSecret
-	changed atomic.Bool
-	mu      sync.Mutex
-	added   []*feed
-	rings   map[*ring.Ring]bool // of feeds
-	leaving []*ring.Ring
-	closed  bool
+	standing standing
+	rotate   atomic.Bool
+	next     atomic.Pointer[seal.Secret] // see SetSecret
+	changed  atomic.Bool
+	mu       sync.Mutex
+	added    []*feed
+	rings    map[*ring.Ring]bool // of feeds
+	leaving  []*ring.Ring
+	closed   bool
 }
 
 // NewSender opens the sockets and allocates everything but what a ring needs, see Add. It must be called in the network
@@ -254,7 +255,7 @@ func (s *Sender) adopt() {
 	}
 	s.feeds = append(s.feeds, s.added...)
 	s.added = nil
-	if s.unsent && len(s.leaving) > 0 { // what waits may lie in their memory
+	if s.unsent && len(s.leaving) > 0 && s.wires[0].medium == nil { // what waits may lie in their memory; a medium has copied it
 		s.changed.Store(true)
 		return
 	}
@@ -268,6 +269,7 @@ func (s *Sender) adopt() {
 		}
 	}
 	s.leaving = nil
+	s.stand()
 }
 
 // ended tells of a ring that cannot be read any more. The others go on.
@@ -309,6 +311,7 @@ func (s *Sender) tick(now time.Duration) error {
 			}
 		}
 	}
+	s.stand()
 	return nil
 }
 

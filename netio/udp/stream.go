@@ -29,12 +29,13 @@ type stream struct {
 	next    uint64        // number that is due
 	top     uint64        // numbers below it are known to exist
 	joined  bool          // next is settled
-	staged  bool          // the mirror holds a batch to flush
-	fresh   bool          // nothing was delivered: what is passed was never due
-	stash   *stash
-	holeAt  time.Duration // when the hole at next was first seen; negative: there is none
-	passed  [passedKept]seal.Range
-	passes  int
+	staged  bool          // the mirror holds a batch to flush, or is to be left
+	sharing
+	fresh  bool // nothing was delivered: what is passed was never due
+	stash  *stash
+	holeAt time.Duration // when the hole at next was first seen; negative: there is none
+	passed [passedKept]seal.Range
+	passes int
 
 	metAt     time.Duration
 	connected bool
@@ -86,7 +87,7 @@ func (r *Receiver) meet(source uint64) *stream {
 		return nil
 	} else if m != nil { // a former life of this receiver left off here
 		r.adopt(s, m)
-		s.next, s.joined, s.fresh = m.Seq(), true, false
+		s.next, s.joined, s.fresh = m.Stood(), true, false
 	}
 	r.streams[source] = s
 	r.all = append(r.all, s)
@@ -98,6 +99,9 @@ func (r *Receiver) meet(source uint64) *stream {
 func (r *Receiver) forgetOne() bool {
 	for source, s := range r.streams {
 		if !s.connected {
+			if s.staged {
+				s.flush()
+			}
 			if err := r.inbox.Forget(source); err != nil {
 				r.told(source, err)
 			}
@@ -175,6 +179,9 @@ func (r *Receiver) compare(l *line, s *stream, h *seal.Header, top uint64) {
 // records takes n checked records from h.Seq on.
 func (r *Receiver) records(s *stream, h *seal.Header, body []byte, n int) {
 	last := h.Seq + uint64(n) - 1
+	if r.shared {
+		r.follow(s)
+	}
 	switch {
 	case last < s.next:
 		r.repeated(s, h.Seq, last)
@@ -185,7 +192,7 @@ func (r *Receiver) records(s *stream, h *seal.Header, body []byte, n int) {
 		}
 		due := s.next
 		if !r.deliver(s, due, last, h.Epoch, body) {
-			if r.options.Reliability == Repaired && s.next <= last {
+			if (r.options.Reliability == Repaired || s.taken) && s.next <= last {
 				r.keep(s, piece{first: s.next, last: last, epoch: h.Epoch}, seal.After(body, due, s.next-1))
 			}
 			return
@@ -240,26 +247,34 @@ func (r *Receiver) deliver(s *stream, first, last uint64, epoch uint32, run []by
 	if s.mirror == nil && !r.open1(s, first) {
 		return false
 	}
-	w := s.mirror.Writer
-	if first != w.Seq() || epoch != s.voice {
-		lost := first - w.Seq()
-		if s.fresh {
-			lost = 0
-		}
-		if err := w.Continue(uint64(epoch), first, lost); err != nil {
-			r.told(s.source, err)
-			r.drop(ForeignSource, 1)
+	m := s.mirror
+	if r.shared {
+		due := r.enter(s, first)
+		if due == 0 {
 			return false
 		}
+		if due > last {
+			r.repeated(s, first, last)
+			return true
+		}
+		if due > first {
+			r.repeated(s, first, due-1)
+			run, first = seal.After(run, first, due-1), due
+		}
+	}
+	lost := first - m.Seq()
+	if s.fresh {
+		lost = 0
 	}
 	for len(run) > 0 {
 		part, n := run, int(last-first)+1
-		if len(part) > w.MaxRun() {
-			part, n = seal.Cut(run, w.MaxRun())
+		if len(part) > m.MaxRun() {
+			part, n = seal.Cut(run, m.MaxRun())
 		}
-		if err := w.Append(part, n); err != nil {
+		if err := m.Bring(epoch, first, lost, part, n); err != nil {
 			return r.noRoom(s, err, first, last)
 		}
+		lost = 0
 		s.voice, s.epoch, s.fresh, s.staged = epoch, epoch, false, true
 		first += uint64(n)
 		r.Frames += uint64(n)

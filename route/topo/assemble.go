@@ -18,8 +18,8 @@ const (
 const (
 	DefaultControlPort = 7400
 	DefaultTCPPort     = 7401
-	DefaultUDPPort     = 7402
-	DefaultQUICPort    = 7403
+	DefaultQUICPort    = 7402
+	DefaultUDPPort     = 7403 // and upwards, one for each channel: it is the last
 )
 
 // builtIn is a channel nobody said anything about.
