@@ -35,6 +35,7 @@ var floors = []struct {
 	{"netio/udp", 3, "a medium"},
 	{"netio/tcp", 3, "a medium"},
 	{"netio/quic", 3, "a medium"},
+	{"netio/express", 4, "a medium made of two: udp's ends over xdp's, which know nothing of each other"},
 	{"xdp/packet", 2, "the bytes of an Ethernet frame and the way it goes; knows no ring of a device"},
 	{"xdp", 3, "a medium"},
 	{"mqadapt", 3, "the contract of durable queues and the workers any of them runs with"},

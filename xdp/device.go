@@ -398,6 +398,30 @@ func (d *Device) recount() error {
 	return nil
 }
 
+// SetPorts has datagrams to these ports come here, and no others. A device that was opened without ports has no program, and gets none. Sockets
+// and what is under way are not touched.
+func (d *Device) SetPorts(ports []uint16) error {
+	o := d.options
+	o.Ports = ports
+	o, err := o.checked()
+	if err == nil && (len(ports) == 0 || d.program == nil) {
+		err = fmt.Errorf("%w: a device has ports from Open on, or never", ErrOptions)
+	}
+	if err != nil {
+		return fmt.Errorf("xdp: %s: %w", d.options.Interface, err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return ErrClosed
+	}
+	if err := d.program.replace(o.Ports); err != nil {
+		return fmt.Errorf("xdp: %s: ports: %w", d.options.Interface, rights(err, 0))
+	}
+	d.options.Ports = o.Ports
+	return nil
+}
+
 // Interface is the interface as Open found it: its Ethernet address and MTU.
 func (d *Device) Interface() net.Interface { return *d.iface }
 

@@ -116,6 +116,24 @@ func (h *Hub) End(o EndOptions) (*End, error) {
 	return e, nil
 }
 
+// Join opens an end as End does, and makes the device's ports those of the hub's ends, this one's among them. What Local lacks is filled in as
+// Single does.
+func (h *Hub) Join(o EndOptions) (_ *End, err error) {
+	if o.Local, err = settled(h.options.Device.Interface, o); err != nil {
+		return nil, fmt.Errorf("%w on %s: %w", ErrEnd, h.options.Device.Interface, err)
+	}
+	ports := []uint16{o.Local.Port()}
+	for _, e := range h.ends {
+		if !slices.Contains(ports, e.local.Port()) {
+			ports = append(ports, e.local.Port())
+		}
+	}
+	if err := h.SetPorts(ports); err != nil {
+		return nil, err
+	}
+	return h.End(o)
+}
+
 // passes reports whether there may be a way later.
 func passes(err error) bool {
 	for _, one := range []error{packet.ErrPending, packet.ErrSilent, packet.ErrUnreachable, packet.ErrDown, packet.ErrLocal} {

@@ -92,6 +92,15 @@ func OpenHub(o HubOptions) (*Hub, error) {
 // frameOf is the longest frame of an MTU.
 func frameOf(mtu int) int { return mtu + packet.EthernetSize + packet.VLANSize }
 
+// SetPorts makes the device's ports others, see Device.SetPorts. Ends of ports that are none any more hear nothing.
+func (h *Hub) SetPorts(ports []uint16) error {
+	if err := h.device.SetPorts(ports); err != nil {
+		return err
+	}
+	h.options.Device.Ports = slices.Clone(ports)
+	return nil
+}
+
 // Mode says which way packets take, and why not a better one.
 func (h *Hub) Mode() Mode { return h.device.Mode() }
 

@@ -38,7 +38,7 @@ func (c Copying) String() string { return [...]string{"auto", "copy", "zero-copy
 const (
 	DefaultReceiveChunks = 2048 // of each queue
 	DefaultSendChunks    = 1024 // of each queue
-	MaxPorts             = 16
+	MaxPorts             = 64
 	MaxMemory            = 1 << 30 // bytes of all chunks
 	maxQueues            = 1024
 	maxRing              = 1 << 16

@@ -35,6 +35,8 @@ type program struct {
 	lost    *ebpf.Map // one counter; nil without loss
 	loaded  *ebpf.Program
 	link    link.Link
+	frags   bool
+	loss    float64
 }
 
 // loadProgram loads the program and its maps, for queues below that number.
@@ -48,22 +50,44 @@ func loadProgram(ports []uint16, queues int, frags bool, loss float64) (p *progr
 	if err != nil {
 		return nil, errors.Join(err, p.close())
 	}
-	lostFD := -1
+	p.frags, p.loss = frags, loss
 	if loss > 0 {
 		p.lost, err = ebpf.NewMap(&ebpf.MapSpec{Name: "pulse_lost", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1})
 		if err != nil {
 			return nil, errors.Join(err, p.close())
 		}
-		lostFD = p.lost.FD()
 	}
-	spec := &ebpf.ProgramSpec{Name: "pulse_steer", Type: ebpf.XDP, License: "MIT", Instructions: steer(ports, p.sockets.FD(), p.passed.FD(), lostFD, loss)}
-	if frags {
-		spec.Flags = fragsFlag
-	}
-	if p.loaded, err = ebpf.NewProgram(spec); err != nil {
+	if p.loaded, err = p.load(ports); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	return p, nil
+}
+
+// load makes the program for these ports.
+func (p *program) load(ports []uint16) (*ebpf.Program, error) {
+	lost := -1
+	if p.lost != nil {
+		lost = p.lost.FD()
+	}
+	spec := &ebpf.ProgramSpec{Name: "pulse_steer", Type: ebpf.XDP, License: "MIT", Instructions: steer(ports, p.sockets.FD(), p.passed.FD(), lost, p.loss)}
+	if p.frags {
+		spec.Flags = fragsFlag
+	}
+	return ebpf.NewProgram(spec)
+}
+
+// replace has a program for other ports take the place of the one that is attached, between two packets: the maps are the same.
+func (p *program) replace(ports []uint16) error {
+	next, err := p.load(ports)
+	if err != nil {
+		return err
+	}
+	if err := p.link.Update(next); err != nil {
+		return errors.Join(err, next.Close())
+	}
+	last := p.loaded
+	p.loaded = next
+	return last.Close()
 }
 
 // steer redirects UDP datagrams to ports into the map's sockets, by queue, and passes everything else: other protocols, fragments,

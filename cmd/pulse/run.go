@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -17,12 +18,17 @@ import (
 
 	"github.com/alphapulse/transport"
 	"github.com/alphapulse/transport/netio"
+	"github.com/alphapulse/transport/netio/express"
 	"github.com/alphapulse/transport/netio/quic"
 	"github.com/alphapulse/transport/netio/tcp"
+	"github.com/alphapulse/transport/netio/udp"
+	"github.com/alphapulse/transport/xdp"
 )
 
 // media are all that there are.
-func media() []transport.Medium { return []transport.Medium{tcp.Medium{}, quic.Medium{}} }
+func media() []transport.Medium {
+	return []transport.Medium{tcp.Medium{}, quic.Medium{}, udp.Medium{}, express.Medium{}}
+}
 
 const statusEvery = 500 * time.Millisecond
 
@@ -40,6 +46,7 @@ type nodeStatus struct {
 
 func newRun() *cobra.Command {
 	c := transport.Config{Media: media()}
+	past := ""
 	cmd := &cobra.Command{
 		Use:   "run FILE --node NAME",
 		Short: "Join a node of a topology to the others",
@@ -50,6 +57,13 @@ func newRun() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.File = args[0]
+			if past != "" {
+				o, err := parseInterface(past)
+				if err != nil {
+					return exit(exitUsage, fmt.Errorf("--xdp %q: %w", past, err))
+				}
+				c.Media = append(slices.DeleteFunc(media(), func(m transport.Medium) bool { return m.Protocol() == "xdp" }), express.Medium{Hub: xdp.HubOptions{Device: *o}})
+			}
 			if c.At == "" {
 				return exit(exitUsage, errors.New("run: --node says which node of the topology this is"))
 			}
@@ -59,6 +73,7 @@ func newRun() *cobra.Command {
 	cmd.Flags().StringVar(&c.At, "node", "", "the node, by its name in FILE")
 	cmd.Flags().StringVar(&c.Dir, "dir", "", "where the rings are (default /dev/shm/pulse-TOPOLOGY-NODE)")
 	cmd.Flags().DurationVar(&c.HoldDown, "hold-down", 0, "how long a preferred way must be well before a channel goes back to it (default 5s)")
+	cmd.Flags().StringVar(&past, "xdp", "", "INTERFACE[:QUEUE,...]: where channels by xdp go past the kernel's sockets, whatever FILE says")
 	cmd.Flags().IntSliceVar(&c.Loop.CPUs, "cpus", nil, "CPUs that the workers are pinned to")
 	return cmd
 }
