@@ -26,12 +26,12 @@ func TestATakenQueueIsRefused(t *testing.T) {
 }
 
 func TestBadOptionsNameEveryFault(t *testing.T) {
-	_, err := Open(Options{Ports: make([]uint16, 17), Queues: []int{1, 1, -1}, Attach: AttachNone, Copying: 9, ChunkSize: 8192,
+	_, err := Open(Options{Ports: make([]uint16, MaxPorts+1), Queues: []int{1, 1, -1}, Attach: AttachNone, Copying: 9, ChunkSize: 8192,
 		ReceiveChunks: 100, SendChunks: 32, BusyPoll: -1, BusyBudget: -1, Loss: 101})
 	if !errors.Is(err, ErrOptions) {
 		t.Fatal(err)
 	}
-	for _, word := range []string{"no interface", "17 ports", "port 0", "twice", "queue -1", "attach", "copying", "8192", "100 chunks",
+	for _, word := range []string{"no interface", "65 ports", "port 0", "twice", "queue -1", "attach", "copying", "8192", "100 chunks",
 		"32 chunks", "busy poll of", "budget", "a loss of 101"} {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("%q is not named in %v", word, err)
