@@ -15,7 +15,7 @@ import (
 // A subscriber that is placed on several nodes shares the sources among them, and whoever is left takes over where a node stopped.
 func TestNodesShareTheSources(t *testing.T) {
 	dir := t.TempDir()
-	file := topologyOf(t, dir, `
+	const actors = `
 actors:
   feed: { type: producer, outputs: [quotes], source_id: 1 }
   desk: { type: consumer, inputs: [quotes] }
@@ -24,7 +24,9 @@ placements:
   feed: { node: left }
   tape: { node: left }
   desk: [ { node: middle }, { node: right } ]
-`, "  quotes: {}\n")
+`
+	at := ports(t, 12)
+	file := topologyWith(t, dir, actors, "  quotes: {}\n", at)
 	open := func(node, actor string, media ...transport.Medium) *transport.Node {
 		return openPlace(t, transport.Config{File: file, At: node, Actor: actor, Dir: filepath.Join(dir, node), Media: media, HoldDown: 200 * time.Millisecond})
 	}
@@ -145,6 +147,14 @@ placements:
 	if desks[0].had == before {
 		t.Error("the node that came back has nothing of its share")
 	}
+	settled(func(map[string]int) bool { return true })
+	topologyWith(t, dir, actors, "  quotes: { balance: rendezvous }\n", at) // each source goes on where it was, or moves
+	if err := left.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run(6100)
+	run(8000)
+	settled(func(rings map[string]int) bool { return rings["middle"]+rings["right"] == sources })
 }
 
 // Who is on the publisher's own node takes all that is published there; when it leaves, by a reload, the others get it, once.
