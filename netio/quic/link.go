@@ -256,8 +256,7 @@ func (l *Link) tend(at time.Duration, all bool) {
 }
 
 // hears notes that something came, and has the keeper look more often if it did not.
-func (l *Link) hears() {
-	at := now()
+func (l *Link) hears(at time.Duration) {
 	if before := l.heard.Swap(int64(at)); at-time.Duration(before) > lately {
 		l.keeper.wake()
 	}
