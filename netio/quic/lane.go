@@ -36,6 +36,8 @@ type lane struct {
 	greeted bool
 	opening bool   // nothing was written to this connection yet
 	out     []byte // the writer's, with split
+	frames  uint64 // in it
+	counted uint64 // that were in it, ever
 	split
 	gatherer func() error
 
@@ -111,7 +113,7 @@ func (n *lane) carry(s *session, st *quic.Stream, read []byte) {
 
 // write writes what the peer has to say.
 func (n *lane) write(s *session, st *quic.Stream) error {
-	idle := 0
+	idle := dozes // of turns in a row in which there was nothing. It begins at 0 where frames come quicker than one at a time
 	for s.ctx.Err() == nil {
 		if err := n.gather(); err != nil {
 			return err
@@ -131,7 +133,14 @@ func (n *lane) write(s *session, st *quic.Stream) error {
 			}
 			continue
 		}
-		idle = 0
+		switch {
+		case n.frames > 1:
+			idle = 0
+		case n.frames == 1:
+			idle = dozes
+		default: // what was armed is not any more
+			idle = min(idle, dozes)
+		}
 		if len(n.out) > 0 {
 			if _, err := st.Write(n.out); err != nil {
 				return err
@@ -161,6 +170,8 @@ func (n *lane) fill() error {
 	for _, p := range pieces {
 		n.out = append(n.out, p...)
 	}
+	after, _ := n.peer.Frames()
+	n.frames, n.counted = after-n.counted, after
 	if len(n.out) == 0 {
 		return nil
 	}
