@@ -33,7 +33,7 @@ type place struct {
 
 func newFeed(r *ring.Ring, name string) (*feed, error) {
 	info := r.Info()
-	reader, err := r.Reader(ring.ReaderOptions{From: ring.Oldest, Name: name, Durable: info.Path != ""})
+	reader, err := r.Reader(ring.ReaderOptions{From: ring.Oldest, Name: name, Durable: info.Path != "", Held: info.Path != ""})
 	if err != nil {
 		return nil, err
 	}

@@ -11,15 +11,15 @@ import (
 // Two nodes of a topology are joined by two ways side by side, each with channels of its own, and a way can go and come again.
 func TestMediumJoinsNodes(t *testing.T) {
 	a, s := trusttest.Authority(t), newSinks(t)
+	mirrors, err := netio.NewMirrors(s.inbox(netio.InboxOptions{Capacity: 1 << 16}))
+	must(t, err)
+	t.Cleanup(func() { must(t, mirrors.Close()) })
 	rx, err := Medium{}.Open(netio.Station{Node: "rx", Start: 1, Bind: loopback, Identity: trusttest.Identity(t, a, "rx")})
 	must(t, err)
 	t.Cleanup(func() { must(t, rx.Close()) })
 	tx, err := Medium{}.Open(netio.Station{Node: "tx", Start: 1, Identity: trusttest.Identity(t, a, "tx")})
 	must(t, err)
 	t.Cleanup(func() { must(t, tx.Close()) })
-	mirrors, err := netio.NewMirrors(s.inbox(netio.InboxOptions{Capacity: 1 << 16}))
-	must(t, err)
-	t.Cleanup(func() { must(t, mirrors.Close()) })
 	for stripe := range 2 {
 		far := netio.Far{Stripe: stripe, Liveness: liveness}
 		there, here := far, far
