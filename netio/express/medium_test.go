@@ -142,3 +142,28 @@ func arrives(t *testing.T, l *netlab.Lab, from, to *node, e netio.Exchange) {
 		t.Error(err)
 	}
 }
+
+// What goes past the kernel to an address that is not by way of the interface would get nowhere: all channels to that node have sockets, and one
+// note says why.
+func TestANodeThatIsElsewhereHasSockets(t *testing.T) {
+	if err := netlab.Supported(); err != nil {
+		t.Skip(err)
+	}
+	l, err := netlab.New("a", "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	a := openNode(t, l, "a", Medium{})
+	elsewhere := &node{name: "twin", at: netip.AddrPortFrom(a.at.Addr(), 7503)} // on the same host
+	for number, channel := range []string{"first", "second"} {
+		a.to(t, l, elsewhere, netio.Exchange{Channel: channel, Sends: true, Number: number})
+	}
+	if all := a.fallbacks(); len(all) != 1 || !strings.Contains(all[0], "by way of "+netlab.Device) {
+		t.Errorf("a says %q", all)
+	}
+}
