@@ -109,7 +109,7 @@ func TestReloadsLoseNothingOfWhatTheyLeave(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	draw := rand.New(rand.NewPCG(seed, 20))
-	head := fmt.Sprintf(steadyNodes, ports(t, 8)...)
+	head := fmt.Sprintf(steadyNodes, ports(8)...)
 	write := func(text string) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -13,26 +13,16 @@ import (
 	"time"
 
 	transport "github.com/alphapulse/transport"
+	"github.com/alphapulse/transport/internal/netlab"
 	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/netio/tcp"
 	"github.com/alphapulse/transport/ring"
 	"github.com/alphapulse/transport/seal"
 )
 
-// freePort is a TCP port that nobody has just now.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-func ports(t *testing.T, n int) (all []any) {
+func ports(n int) (all []any) {
 	for range n {
-		all = append(all, freePort(t))
+		all = append(all, netlab.Port())
 	}
 	return all
 }
@@ -55,7 +45,7 @@ placements:
 // topologyOf is a topology of three nodes on this host.
 func topologyOf(t *testing.T, dir, actors, channels string) string {
 	t.Helper()
-	return topologyWith(t, dir, actors, channels, ports(t, 12))
+	return topologyWith(t, dir, actors, channels, ports(12))
 }
 
 // topologyWith is a topologyOf that keeps its ports.

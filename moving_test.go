@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alphapulse/transport/internal/netlab"
 	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/netio/tcp"
 	"github.com/alphapulse/transport/netio/udp"
@@ -40,7 +41,7 @@ func moveBetweenMedia(t *testing.T, sealed bool) {
 	for i, m := range []interface {
 		Open(netio.Station) (netio.Ways, error)
 	}{udp.Medium{}, tcp.Medium{}} {
-		l, r := netip.AddrPortFrom(local, uint16(freePort(t))), netip.AddrPortFrom(local, uint16(freePort(t)))
+		l, r := netip.AddrPortFrom(local, netlab.Port()), netip.AddrPortFrom(local, netlab.Port())
 		left, err := m.Open(netio.Station{Node: "left", Start: 1, Bind: l, Notes: func(n netio.Note) { t.Logf("left: %+v", n) }})
 		if err != nil {
 			t.Fatal(err)

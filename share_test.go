@@ -25,7 +25,7 @@ placements:
   tape: { node: left }
   desk: [ { node: middle }, { node: right } ]
 `
-	at := ports(t, 12)
+	at := ports(12)
 	file := topologyWith(t, dir, actors, "  quotes: {}\n", at)
 	open := func(node, actor string, media ...transport.Medium) *transport.Node {
 		return openPlace(t, transport.Config{File: file, At: node, Actor: actor, Dir: filepath.Join(dir, node), Media: media, HoldDown: 200 * time.Millisecond})
@@ -164,7 +164,7 @@ func TestTheNearestTakesAllUntilItLeaves(t *testing.T) {
 		return "\nactors:\n  feed: { type: producer, outputs: [quotes], source_id: 1 }\n  desk: { type: consumer, inputs: [quotes] }\n" +
 			"placements:\n  feed: { node: left }\n  desk: [ " + places + " ]\n"
 	}
-	all := ports(t, 12)
+	all := ports(12)
 	write := func(places string) string { return topologyWith(t, dir, actors(places), "  quotes: {}\n", all) }
 	file := write("{ node: left }, { node: middle }, { node: right }")
 	open := func(node, actor string, media ...transport.Medium) *transport.Node {

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -154,7 +153,7 @@ func TestStagesRunByHandOverUDPInAnyOrder(t *testing.T) {
 			if code := start(t, "keygen", secret).end(); code != 0 {
 				t.Fatalf("keygen: exit code %d", code)
 			}
-			at := fmt.Sprintf("localhost:%d", freePort(t))
+			at := fmt.Sprintf("localhost:%d", netlab.Port())
 			there := filepath.Join(dir, "there")
 			args := map[string][]string{
 				"feed":     {"feed", "--dir", filepath.Join(dir, "here"), "--rate", "0", "--count", count, "--udp-to", at, "--secret", secret},
@@ -188,7 +187,7 @@ func TestStagesRunByHandOverUDPInAnyOrder(t *testing.T) {
 
 // The feed is killed before anybody listens. Its successor carries what it left.
 func TestWhatAKilledFeedSaidStillTravels(t *testing.T) {
-	dir, at := t.TempDir(), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	dir, at := t.TempDir(), fmt.Sprintf("127.0.0.1:%d", netlab.Port())
 	here, there := filepath.Join(dir, "here"), filepath.Join(dir, "there")
 	path := filepath.Join(here, "trades", "feed.0.ring")
 	first := start(t, "feed", "--dir", here, "--udp-to", at)
@@ -224,7 +223,7 @@ func TestWhatAKilledFeedSaidStillTravels(t *testing.T) {
 func TestStrategyEndsWhenItsMirrorIsAnothers(t *testing.T) {
 	dir := t.TempDir()
 	here, there := filepath.Join(dir, "here"), filepath.Join(dir, "there")
-	to := []string{fmt.Sprintf("127.0.0.1:%d", freePort(t)), fmt.Sprintf("127.0.0.1:%d", freePort(t))}
+	to := []string{fmt.Sprintf("127.0.0.1:%d", netlab.Port()), fmt.Sprintf("127.0.0.1:%d", netlab.Port())}
 	start(t, "strategy", "--dir", there, "--udp-listen", to[0])
 	if feed := start(t, "feed", "--dir", here, "--udp-to", to[0], "--count", "10"); feed.end() != 0 {
 		t.Fatal(feed.words())
@@ -253,15 +252,4 @@ func TestDemoOverUDPRefusesBadUsage(t *testing.T) {
 			t.Errorf("%v: exit code %d, %q", args, code, p.words())
 		}
 	}
-}
-
-// freePort is a port that nobody had just now.
-func freePort(t *testing.T) uint16 {
-	t.Helper()
-	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	return c.LocalAddr().(*net.UDPAddr).AddrPort().Port()
 }

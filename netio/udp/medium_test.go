@@ -153,7 +153,8 @@ func TestMediumCarriesWhatSocketsCarry(t *testing.T) {
 					b.until("confirmation", b.send.Drained)
 				}
 				for reason, n := range b.recv.Stats().Dropped {
-					if n > 0 && Reason(reason) != NoSession && Reason(reason) != Duplicate {
+					again := Reason(reason) == Duplicate || Reason(reason) == StashFull && c.rel == Repaired // what comes again may come twice, or too early
+					if n > 0 && Reason(reason) != NoSession && !again {
 						t.Errorf("%d were dropped as %s", n, Reason(reason))
 					}
 				}
