@@ -179,11 +179,7 @@ func sealing(e *netio.Exchange, c *topo.Channel, w *route.Way) error {
 		return nil
 	}
 	e.Sealed = w.Encryption != topo.EncryptNone
-	switch w.Encryption {
-	case topo.EncryptAES256GCM:
-		return fmt.Errorf("%w: %s: channel %q: envelopes by %s are not sealed with aes256_gcm: ask for chacha20_poly1305, or for none and have the fastest",
-			ErrConfig, c.At, c.Name, w.Medium)
-	case topo.EncryptChaCha20Poly1305:
+	if w.Encryption == topo.EncryptChaCha20Poly1305 {
 		e.Suite = seal.ChaCha20Poly1305
 	}
 	if c.Transport.Secret.IsZero() {

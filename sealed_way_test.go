@@ -40,7 +40,7 @@ func TestANodesChannelsBySealedUDP(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ how, want string }{
 		"bare":  {"encryption: chacha20_poly1305", "has no secret"},
-		"other": {"encryption: aes256_gcm, secret: '${file:" + secret + "}'", "are not sealed with aes256_gcm"},
+		"other": {"encryption: aes256_gcm, secret: '${file:" + secret + "}'", "aes256-datagram"},
 	} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
 			t.Fatal(err)

@@ -104,9 +104,11 @@ func (q *question) encryption(m Medium) (topo.Encryption, string) {
 	case m == TCP:
 		return topo.EncryptTLS, "TLS 1.3, both sides prove themselves"
 	case asked == topo.EncryptTLS:
-		q.find(topo.Error, "tls-datagram", "encryption", "encryption chacha20_poly1305 or aes256_gcm", "%s asks for tls and goes by %s, which is no stream", q.ch.Name, m)
+		q.find(topo.Error, "tls-datagram", "encryption", "encryption chacha20_poly1305, or leave it out", "%s asks for tls and goes by %s, which is no stream", q.ch.Name, m)
 		return topo.EncryptAuto, "sealed envelopes, the cipher that the processor is faster at"
-	case asked == topo.EncryptAES256GCM || asked == topo.EncryptChaCha20Poly1305:
+	case asked == topo.EncryptAES256GCM:
+		q.find(topo.Error, "aes256-datagram", "encryption", "encryption chacha20_poly1305, or leave it out", "%s asks for aes256_gcm and goes by %s, whose envelopes are sealed with AES-128-GCM or ChaCha20-Poly1305", q.ch.Name, m)
+	case asked == topo.EncryptChaCha20Poly1305:
 		return asked, "sealed envelopes"
 	}
 	return topo.EncryptAuto, "sealed envelopes, the cipher that the processor is faster at"
