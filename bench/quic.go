@@ -427,16 +427,13 @@ func (l *quicSource) close() error { return l.quicEnd.close() }
 // quicSink is the far side of a stream: it reads the mirror, checks every number, which each message carries twice, as the ring's and in
 // itself, and copies every payload out.
 type quicSink struct {
-	ledger
+	mirrorLedger
 	listener *quic.Listener
 	in       quicIn
-	size     int
-	batch    [peekAtMost]ring.Record
-	copied   [maxSize]byte
 }
 
 func newQUICSink(s laneSpec, mem sys.Mem) (l *quicSink, err error) {
-	l = &quicSink{ledger: newLedger(mem), size: s.Size, in: newQUICIn()}
+	l = &quicSink{mirrorLedger: newMirrorLedger(mem, s.Size), in: newQUICIn()}
 	l.in.naps = true
 	l.listener, err = listenQUIC(s, mem, quicOptions("far", "", "", quicThere, streamCapacity, l.in.opened))
 	return l, err
@@ -459,28 +456,6 @@ func (l *quicSink) serve(t *turn) error {
 			return err
 		}
 	}
-}
-
-func (l *quicSink) take(t *turn, batch []ring.Record) {
-	out := l.copied[:l.size]
-	for _, r := range batch {
-		p := r.Payload()
-		if len(p) != l.size {
-			t.bad++
-			continue
-		}
-		number := binary.LittleEndian.Uint64(p)
-		if uint64(r.Seq32()) != number&math.MaxUint32 {
-			t.bad++
-		}
-		if number == l.want {
-			l.want++
-		} else {
-			l.other(t, number)
-		}
-		move(out, p)
-	}
-	l.took(t, len(batch))
 }
 
 func (l *quicSink) close() error { return errors.Join(l.listener.Close(), l.in.close()) }

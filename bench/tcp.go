@@ -410,16 +410,13 @@ func (l *tcpSource) close() (err error) {
 // tcpSink is the far side of a stream: it runs the listener, reads the mirror, checks every number, which each message carries twice, as
 // the ring's and in itself, and copies every payload out.
 type tcpSink struct {
-	ledger
+	mirrorLedger
 	listener *tcp.Listener
 	tcpIn
-	size   int
-	batch  [peekAtMost]ring.Record
-	copied [maxSize]byte
 }
 
 func newTCPSink(s laneSpec, mem sys.Mem) (l *tcpSink, err error) {
-	l = &tcpSink{ledger: newLedger(mem), size: s.Size}
+	l = &tcpSink{mirrorLedger: newMirrorLedger(mem, s.Size)}
 	if l.listener, err = listenTCP(s, mem, tcpOptions("far", "", "", tcpThere, streamCapacity, l.opened)); err != nil {
 		return nil, err
 	}
@@ -446,28 +443,6 @@ func (l *tcpSink) serve(t *turn) error {
 			}
 		}
 	}
-}
-
-func (l *tcpSink) take(t *turn, batch []ring.Record) {
-	out := l.copied[:l.size]
-	for _, r := range batch {
-		p := r.Payload()
-		if len(p) != l.size {
-			t.bad++
-			continue
-		}
-		number := binary.LittleEndian.Uint64(p)
-		if uint64(r.Seq32()) != number&math.MaxUint32 {
-			t.bad++
-		}
-		if number == l.want {
-			l.want++
-		} else {
-			l.other(t, number)
-		}
-		move(out, p)
-	}
-	l.took(t, len(batch))
 }
 
 func (l *tcpSink) close() error { return errors.Join(l.listener.Close(), l.tcpIn.close()) }

@@ -1,9 +1,12 @@
 package bench
 
 import (
+	"encoding/binary"
+	"math"
 	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
+	"github.com/alphapulse/transport/ring"
 )
 
 // A stream over UDP has nobody to hold it up: a sender that is faster than its receiver fills the socket's buffer, and what comes then is
@@ -129,4 +132,36 @@ func (g *ledger) over(t *turn) bool {
 	g.base, g.want = end, end
 	g.mem.Store64(udpSeen, end)
 	return true
+}
+
+// mirrorLedger is the account of a far side that reads a mirror, and takes each payload as an engine does.
+type mirrorLedger struct {
+	ledger
+	size   int
+	batch  [peekAtMost]ring.Record
+	copied [maxSize]byte
+}
+
+func newMirrorLedger(mem sys.Mem, size int) mirrorLedger { return mirrorLedger{ledger: newLedger(mem), size: size} }
+
+func (l *mirrorLedger) take(t *turn, batch []ring.Record) {
+	out := l.copied[:l.size]
+	for _, r := range batch {
+		p := r.Payload()
+		if len(p) != l.size {
+			t.bad++
+			continue
+		}
+		number := binary.LittleEndian.Uint64(p)
+		if uint64(r.Seq32()) != number&math.MaxUint32 {
+			t.bad++
+		}
+		if number == l.want {
+			l.want++
+		} else {
+			l.other(t, number)
+		}
+		move(out, p)
+	}
+	l.took(t, len(batch))
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
@@ -134,12 +133,9 @@ func (l *udpSource) close() error { return l.spec.leave(l.out.close()) }
 // udpSink is the far side of a stream through package udp: it runs the receiver, reads the mirror, checks every number, which each message
 // carries twice, as the ring's and in itself, and copies every payload out.
 type udpSink struct {
-	ledger
-	spec   laneSpec
-	in     *inlet
-	size   int
-	batch  [peekAtMost]ring.Record
-	copied [maxSize]byte
+	mirrorLedger
+	spec laneSpec
+	in   *inlet
 }
 
 func newUDPSink(s laneSpec, mem sys.Mem) (*udpSink, error) {
@@ -151,7 +147,7 @@ func newUDPSink(s laneSpec, mem sys.Mem) (*udpSink, error) {
 		return nil, s.leave(err)
 	}
 	tellPort(mem, udpFarPort, in.local())
-	return &udpSink{ledger: newLedger(mem), spec: s, in: in, size: s.Size}, nil
+	return &udpSink{mirrorLedger: newMirrorLedger(mem, s.Size), spec: s, in: in}, nil
 }
 
 func (l *udpSink) serve(t *turn) error {
@@ -177,28 +173,6 @@ func (l *udpSink) serve(t *turn) error {
 			return err
 		}
 	}
-}
-
-func (l *udpSink) take(t *turn, batch []ring.Record) {
-	out := l.copied[:l.size]
-	for _, r := range batch {
-		p := r.Payload()
-		if len(p) != l.size {
-			t.bad++
-			continue
-		}
-		number := binary.LittleEndian.Uint64(p)
-		if uint64(r.Seq32()) != number&math.MaxUint32 {
-			t.bad++
-		}
-		if number == l.want {
-			l.want++
-		} else {
-			l.other(t, number)
-		}
-		move(out, p)
-	}
-	l.took(t, len(batch))
 }
 
 func (l *udpSink) close() error { return l.spec.leave(l.in.close()) }
