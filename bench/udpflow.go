@@ -142,7 +142,9 @@ type mirrorLedger struct {
 	copied [maxSize]byte
 }
 
-func newMirrorLedger(mem sys.Mem, size int) mirrorLedger { return mirrorLedger{ledger: newLedger(mem), size: size} }
+func newMirrorLedger(mem sys.Mem, size int) mirrorLedger {
+	return mirrorLedger{ledger: newLedger(mem), size: size}
+}
 
 func (l *mirrorLedger) take(t *turn, batch []ring.Record) {
 	out := l.copied[:l.size]
