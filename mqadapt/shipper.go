@@ -44,6 +44,12 @@ type ShipperOptions struct {
 
 	// Separate has each envelope carry one message, for consumers that expect that.
 	Separate bool
+
+	// Codec compresses envelopes of whole records; nil: none. It belongs to this shipper alone.
+	Codec seal.Codec
+
+	// Secret, if set, seals every envelope (seal.Store): the queue can neither read nor change them.
+	Secret *seal.Secret
 }
 
 func (o ShipperOptions) checked() (ShipperOptions, error) {
@@ -63,8 +69,12 @@ func (o ShipperOptions) checked() (ShipperOptions, error) {
 	if o.Window < 1 {
 		faults = append(faults, fmt.Errorf("mqadapt: %w: window of %d envelopes", ErrOptions, o.Window))
 	}
-	if o.Body < 64 || o.Body > seal.MaxBody {
-		faults = append(faults, fmt.Errorf("mqadapt: %w: envelopes of %d bytes, not 64 to %d", ErrOptions, o.Body, seal.MaxBody))
+	most := seal.MaxBody
+	if o.Secret != nil {
+		most -= seal.StoreOverhead
+	}
+	if o.Body < 64 || o.Body > most {
+		faults = append(faults, fmt.Errorf("mqadapt: %w: envelopes of %d bytes, not 64 to %d", ErrOptions, o.Body, most))
 	}
 	return o, errors.Join(faults...)
 }
@@ -88,6 +98,7 @@ type Shipper struct {
 	way    []flight // of the batch
 	out    []Outcome
 	slab   []byte // a fragment or a lost
+	dress  dress
 	retry  time.Duration
 	again  time.Time // nothing is put before
 	ended  error
@@ -117,7 +128,11 @@ func NewShipper(p Producer, o ShipperOptions) (*Shipper, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Shipper{options: o, channel: seal.ChannelID(o.Channel), producer: p, retry: leastRetry, flight: make([]flight, 0, 2*o.Window),
+	d, err := newDress(&o)
+	if err != nil {
+		return nil, err
+	}
+	return &Shipper{options: o, channel: seal.ChannelID(o.Channel), dress: d, producer: p, retry: leastRetry, flight: make([]flight, 0, 2*o.Window),
 		batch: make([]Envelope, 0, putAtOnce), way: make([]flight, 0, putAtOnce), out: make([]Outcome, settleMost),
 		slab: make([]byte, o.Body+seal.FragmentHeader)}, nil
 }
@@ -280,6 +295,9 @@ func (s *Shipper) carry(f *feed) (n int, err error) {
 		e, w, ok := f.next(s)
 		if !ok {
 			break
+		}
+		if err := s.dress.on(&e, len(s.batch)); err != nil {
+			return 0, err
 		}
 		s.batch, s.way = append(s.batch, e), append(s.way, w)
 		if e.Kind != seal.Data { // it lies in the slab

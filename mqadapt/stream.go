@@ -41,19 +41,16 @@ func (t *Taker) take(d Delivery) (fate, error) {
 		t.refuse(d, &t.counts.malformed, ErrMalformed)
 		return taken, nil
 	}
-	body := d.Envelope[seal.HeaderSize:]
-	switch {
-	case h.Channel != t.channel || h.Kind != seal.Data && h.Kind != seal.Fragment && h.Kind != seal.Lost:
+	if h.Channel != t.channel || h.Kind != seal.Data && h.Kind != seal.Fragment && h.Kind != seal.Lost {
 		t.refuse(d, &t.counts.foreign, ErrForeign)
 		return taken, nil
-	case h.Sealed || h.Codec != 0:
-		t.refuse(d, &t.counts.undecodable, ErrUndecodable)
+	}
+	body, err := t.undress.off(&h, d.Envelope)
+	if err != nil {
+		t.refuse(d, &t.counts.undecodable, err)
 		return taken, nil
-	case h.Traced:
-		body = body[:len(body)-seal.TraceSize]
 	}
 	last, offset, total, part := h.Seq, 0, 0, []byte(nil)
-	var err error
 	switch h.Kind {
 	case seal.Data:
 		var n int

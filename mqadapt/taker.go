@@ -27,8 +27,8 @@ var (
 	ErrMalformed = errors.New("mqadapt: no envelope")
 	// ErrForeign: an envelope of another channel, or of a kind that no queue carries.
 	ErrForeign = errors.New("mqadapt: an envelope that does not belong into this queue")
-	// ErrUndecodable: an envelope that is sealed or packed, which nothing here can undo.
-	ErrUndecodable = errors.New("mqadapt: sealed or packed")
+	// ErrUndecodable: an envelope that is sealed or packed, which nothing here can undo, or that ought to be sealed and is not.
+	ErrUndecodable = errors.New("mqadapt: undecodable")
 	// ErrOldEpoch: new numbers of an epoch that has a successor: two publishers write one ring's numbers.
 	ErrOldEpoch = errors.New("mqadapt: of an epoch that is over")
 	// ErrTooLarge: a frame larger than the mirror takes.
@@ -49,6 +49,12 @@ type TakerOptions struct {
 	// when the queue says that it dropped something, the missing frames are lost, and counted.
 	Early    int
 	Patience time.Duration
+
+	// Codec expands compressed envelopes; nil: they are refused. It belongs to this taker alone.
+	Codec seal.Codec
+
+	// Secret opens sealed envelopes (seal.Store), and then what is not sealed is refused; nil: what is sealed is.
+	Secret *seal.Secret
 
 	// Refused, if set, is told of each delivery that is given up, and why: the place for a dead letter. It runs on the taker's goroutine.
 	Refused func(Delivery, error)
@@ -82,6 +88,7 @@ type Taker struct {
 	consumer Consumer
 	inbox    *netio.Inbox
 	streams  map[uint64]*stream
+	undress  undress
 
 	batch []Delivery
 	at, n int // of the batch: what is done, what there is
@@ -102,11 +109,15 @@ func NewTaker(c Consumer, o TakerOptions) (*Taker, error) {
 	if err != nil {
 		return nil, err
 	}
+	u, err := newUndress(&o)
+	if err != nil {
+		return nil, err
+	}
 	inbox, err := netio.NewInbox(o.Inbox)
 	if err != nil {
 		return nil, err
 	}
-	return &Taker{options: o, channel: seal.ChannelID(o.Channel), consumer: c, inbox: inbox, streams: map[uint64]*stream{},
+	return &Taker{options: o, channel: seal.ChannelID(o.Channel), consumer: c, inbox: inbox, streams: map[uint64]*stream{}, undress: u,
 		batch: make([]Delivery, getAtOnce)}, nil
 }
 
@@ -241,7 +252,7 @@ type TakerStats struct {
 	Lost        uint64 // frames that never came
 	Malformed   uint64 // deliveries that are no envelope
 	Foreign     uint64 // of another channel, or of a kind that no queue carries
-	Undecodable uint64 // sealed or packed
+	Undecodable uint64 // sealed or packed otherwise than agreed
 	OldEpoch    uint64 // of an epoch that is over
 	TooLarge    uint64 // frames larger than the mirror takes
 	Full        uint64 // times that a mirror was full

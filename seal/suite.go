@@ -19,9 +19,12 @@ type Suite uint8
 const (
 	ChaCha20Poly1305 Suite = 1 // RFC 8439; fast everywhere
 	AES128GCM        Suite = 2 // NIST SP 800-38D; fast where the CPU has AES and carry-less multiplication
+
+	// XChaCha20Poly1305 is that of a Store, and of no session (draft-irtf-cfrg-xchacha-03).
+	XChaCha20Poly1305 Suite = 3
 )
 
-// The sizes that both suites share, in bytes.
+// The sizes that the suites of sessions share, in bytes.
 const (
 	nonceSize = 12
 	tagSize   = 16
@@ -35,7 +38,7 @@ func BestSuite() Suite {
 	return ChaCha20Poly1305
 }
 
-// ParseSuite reads what String returns, or answers ErrSuite.
+// ParseSuite reads what String returns for the suite of a session, or answers ErrSuite.
 func ParseSuite(name string) (Suite, error) {
 	for _, s := range []Suite{ChaCha20Poly1305, AES128GCM} {
 		if name == s.String() {
@@ -45,18 +48,20 @@ func ParseSuite(name string) (Suite, error) {
 	return 0, fmt.Errorf("seal: %w %q: it is %s or %s", ErrSuite, name, ChaCha20Poly1305, AES128GCM)
 }
 
-// String returns "chacha20-poly1305", "aes-128-gcm", or the number of an unknown suite.
+// String returns "chacha20-poly1305", "aes-128-gcm", "xchacha20-poly1305", or the number of an unknown suite.
 func (s Suite) String() string {
 	switch s {
 	case ChaCha20Poly1305:
 		return "chacha20-poly1305"
 	case AES128GCM:
 		return "aes-128-gcm"
+	case XChaCha20Poly1305:
+		return "xchacha20-poly1305"
 	}
 	return "suite " + strconv.Itoa(int(s))
 }
 
-// keySize is the size of the suite's key in bytes, 0 for an unknown suite.
+// keySize is the size of a session's key in bytes, 0 for a suite that no session has.
 func (s Suite) keySize() int {
 	switch s {
 	case ChaCha20Poly1305:

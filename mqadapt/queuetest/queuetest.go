@@ -63,6 +63,7 @@ func Run(t *testing.T, b Bed) {
 		{"what is closed says so", closedSaysSo},
 		{"rings come out as mirrors, once and in order", ringsComeOut},
 		{"a link that loses, rejects and repeats changes nothing", badLink},
+		{"what is sealed and packed opens for whom it is meant", sealedAndPacked},
 		{"nothing overtakes a source's first envelope", firstComesFirst},
 		{"both workers are replaced over and over", workersReplaced},
 		{"large messages travel in parts", largeMessages},

@@ -11,6 +11,7 @@ import (
 	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/ring"
 	"github.com/alphapulse/transport/seal"
+	"github.com/alphapulse/transport/seal/pack"
 )
 
 // way is ring → queue → mirror, all of it on the test's own goroutine.
@@ -23,6 +24,7 @@ type way struct {
 	size     func(seq uint64) int
 	link     func(mqadapt.Producer) mqadapt.Producer
 	ship     mqadapt.ShipperOptions
+	take     mqadapt.TakerOptions
 	capacity int // of the mirror
 	shipper  *mqadapt.Shipper
 	taker    *mqadapt.Taker
@@ -44,7 +46,8 @@ func newWay(b *bench, capacity int) *way {
 	if w.writer, err = w.ring.Writer(); err != nil {
 		b.Fatal(err)
 	}
-	w.ship.Channel = channelName
+	w.ship.Channel, w.take.Channel = channelName, channelName
+	w.take.Refused = func(_ mqadapt.Delivery, why error) { w.refused = append(w.refused, why) }
 	b.Cleanup(func() {
 		w.stopShipper()
 		w.stopTaker()
@@ -83,9 +86,8 @@ func (w *way) stopShipper() {
 
 func (w *way) startTaker() {
 	w.Helper()
-	t, err := mqadapt.NewTaker(w.consumer(w.queue(), "mirror"), mqadapt.TakerOptions{Channel: channelName,
-		Inbox:   netio.InboxOptions{Dir: filepath.Join(w.dir, "mirrors"), Capacity: w.capacity, Opened: w.opened},
-		Refused: func(_ mqadapt.Delivery, why error) { w.refused = append(w.refused, why) }})
+	w.take.Inbox = netio.InboxOptions{Dir: filepath.Join(w.dir, "mirrors"), Capacity: w.capacity, Opened: w.opened}
+	t, err := mqadapt.NewTaker(w.consumer(w.queue(), "mirror"), w.take)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -219,6 +221,50 @@ func badLink(b *bench) {
 	s, t := w.shipper.Stats(), w.taker.Stats()
 	if s.Unknown == 0 || s.Rejected == 0 || t.Repeated == 0 || s.Lost+t.Lost != 0 {
 		b.Errorf("shipper %+v, taker %+v", s, t)
+	}
+}
+
+// sealedAndPacked: whatever is stolen from the queue, or put into it by who has not the secret, is of no use.
+func sealedAndPacked(b *bench) {
+	w := newWay(b, 256<<10)
+	w.capacity = 256 << 10
+	w.size = func(seq uint64) int { return 64 + int(seq%20)*1000 }
+	w.ship.Body = min(mqadapt.DefaultBody, b.bed.Largest-seal.StoreOverhead) // and the largest travel in parts
+	secret := seal.NewSecret()
+	w.ship.Secret, w.take.Secret = &secret, &secret
+	for _, c := range []*seal.Codec{&w.ship.Codec, &w.take.Codec} {
+		var err error
+		if *c, err = pack.New(pack.Options{Method: pack.LZ4}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	p := w.producer(w.queue())
+	b.put(p, envelope(w.ring.Info().Instance, 1, 100)) // forged: not sealed at all
+	if err := p.Close(); err != nil {
+		b.Fatal(err)
+	}
+	w.startTaker()
+	w.startShipper()
+	w.finish(500)
+	s, t := w.shipper.Stats(), w.taker.Stats()
+	if s.Frames != 500 || t.Frames != 500 || t.Undecodable != 1 || len(w.refused) != 1 || !errors.Is(w.refused[0], mqadapt.ErrUndecodable) {
+		b.Errorf("shipper %+v, taker %+v, %v", s, t, w.refused)
+	}
+	other := seal.NewSecret()
+	w.stopTaker()
+	w.take.Secret = &other
+	w.startTaker()
+	w.publish(510)
+	b.until("what another secret does not open is refused", func() bool {
+		_, shipped := w.shipper.Do()
+		_, took := w.taker.Do()
+		if err := errors.Join(shipped, took); err != nil {
+			b.Fatal(err)
+		}
+		return w.taker.Stats().Undecodable > 0
+	})
+	if t := w.taker.Stats(); t.Frames != 0 {
+		b.Errorf("%+v", t)
 	}
 }
 
