@@ -38,17 +38,14 @@ func (t *Taker) take(d Delivery) (fate, error) {
 	var h seal.Header
 	t.counts.envelopes.Add(1)
 	if h.Parse(d.Envelope) != nil || h.Length != len(d.Envelope)-seal.HeaderSize || h.Source == 0 || h.Seq == 0 {
-		t.refuse(d, &t.counts.malformed, ErrMalformed)
-		return taken, nil
+		return taken, t.refuse(d, &t.counts.malformed, ErrMalformed)
 	}
 	if h.Channel != t.channel || h.Kind != seal.Data && h.Kind != seal.Fragment && h.Kind != seal.Lost {
-		t.refuse(d, &t.counts.foreign, ErrForeign)
-		return taken, nil
+		return taken, t.refuse(d, &t.counts.foreign, ErrForeign)
 	}
 	body, err := t.undress.off(&h, d.Envelope)
 	if err != nil {
-		t.refuse(d, &t.counts.undecodable, err)
-		return taken, nil
+		return taken, t.refuse(d, &t.counts.undecodable, err)
 	}
 	last, offset, total, part := h.Seq, 0, 0, []byte(nil)
 	switch h.Kind {
@@ -62,8 +59,7 @@ func (t *Taker) take(d Delivery) (fate, error) {
 		last, err = seal.ParseLost(body, h.Seq)
 	}
 	if err != nil {
-		t.refuse(d, &t.counts.malformed, ErrMalformed)
-		return taken, nil
+		return taken, t.refuse(d, &t.counts.malformed, ErrMalformed)
 	}
 	s, err := t.stream(&h)
 	if err != nil {
@@ -76,8 +72,7 @@ func (t *Taker) take(d Delivery) (fate, error) {
 		return taken, nil
 	}
 	if h.Epoch < s.epoch && h.Kind != seal.Lost {
-		t.refuse(d, &t.counts.oldEpoch, ErrOldEpoch)
-		return taken, nil
+		return taken, t.refuse(d, &t.counts.oldEpoch, ErrOldEpoch)
 	}
 	if h.Seq > s.next {
 		if !s.lax && !s.fresh {
@@ -137,7 +132,9 @@ func (t *Taker) deliver(s *stream, epoch uint32, run []byte, d Delivery) (fate, 
 	for len(run) > 0 {
 		part, n := first(run, s.next, w.MaxRun())
 		if n == 0 {
-			t.refuse(d, &t.counts.tooLarge, ErrTooLarge)
+			if err := t.refuse(d, &t.counts.tooLarge, ErrTooLarge); err != nil {
+				return taken, err
+			}
 			rest := seal.After(run, s.next, s.next)
 			s.next++
 			run = rest
@@ -190,11 +187,11 @@ func first(run []byte, seq uint64, limit int) (part []byte, n int) {
 // assemble takes a part of a record. Parts come in order; one that is not next was repeated, or the whole record comes again.
 func (t *Taker) assemble(s *stream, h *seal.Header, d Delivery, offset, total int, part []byte) (fate, error) {
 	if total > s.mirror.MaxRun() {
-		if offset+len(part) == total {
-			t.refuse(d, &t.counts.tooLarge, ErrTooLarge)
-			s.next++
+		if offset+len(part) < total {
+			return taken, nil
 		}
-		return taken, nil
+		s.next++
+		return taken, t.refuse(d, &t.counts.tooLarge, ErrTooLarge)
 	}
 	switch {
 	case offset == 0:
@@ -214,9 +211,8 @@ func (t *Taker) assemble(s *stream, h *seal.Header, d Delivery, offset, total in
 	record := s.part[:(total+7)&^7]
 	clear(record[total:])
 	if seal.RecordSize(record, h.Seq, anyRecord) != total {
-		t.refuse(d, &t.counts.malformed, fmt.Errorf("%w: its parts contradict each other", ErrMalformed))
 		s.partAt = 0
-		return taken, nil
+		return taken, t.refuse(d, &t.counts.malformed, fmt.Errorf("%w: its parts contradict each other", ErrMalformed))
 	}
 	what, err := t.deliver(s, h.Epoch, record, d)
 	if what == taken {

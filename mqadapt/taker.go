@@ -56,8 +56,9 @@ type TakerOptions struct {
 	// Secret opens sealed envelopes (seal.Store), and then what is not sealed is refused; nil: what is sealed is.
 	Secret *seal.Secret
 
-	// Refused, if set, is told of each delivery that is given up, and why: the place for a dead letter. It runs on the taker's goroutine.
-	Refused func(Delivery, error)
+	// Refused, if set, is told of each delivery before it is given up, and why: DeadLetters.Add keeps it. An error ends the taker, and the
+	// delivery stays in the queue. It runs on the taker's goroutine.
+	Refused func(Delivery, error) error
 }
 
 func (o TakerOptions) checked() (TakerOptions, error) {
@@ -234,11 +235,12 @@ func (t *Taker) acknowledge() error {
 }
 
 // refuse gives a delivery up.
-func (t *Taker) refuse(d Delivery, counter *atomic.Uint64, why error) {
+func (t *Taker) refuse(d Delivery, counter *atomic.Uint64, why error) error {
 	counter.Add(1)
-	if t.options.Refused != nil {
-		t.options.Refused(d, why)
+	if t.options.Refused == nil {
+		return nil
 	}
+	return t.options.Refused(d, why)
 }
 
 // Run calls Do until ctx ends or it answers an error. It looks for work at least every millisecond.

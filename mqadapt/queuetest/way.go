@@ -47,7 +47,10 @@ func newWay(b *bench, capacity int) *way {
 		b.Fatal(err)
 	}
 	w.ship.Channel, w.take.Channel = channelName, channelName
-	w.take.Refused = func(_ mqadapt.Delivery, why error) { w.refused = append(w.refused, why) }
+	w.take.Refused = func(_ mqadapt.Delivery, why error) error {
+		w.refused = append(w.refused, why)
+		return nil
+	}
 	b.Cleanup(func() {
 		w.stopShipper()
 		w.stopTaker()
