@@ -62,12 +62,16 @@ func openNodes(t *testing.T, channels string) *nodes {
 	return n
 }
 
-// tell shows what everybody printed.
+// tell shows what everybody printed last, and how the nodes stand.
 func (n *nodes) tell() {
 	for _, all := range []map[string]*pulse{n.run, n.act} {
 		for name, p := range all {
-			n.Logf("%s:\n%s%s", name, p.out.String(), p.words())
+			lines := strings.Split(p.out.String(), "\n")
+			n.Logf("%s:\n%s\n%s", name, strings.Join(lines[max(0, len(lines)-12):], "\n"), p.words())
 		}
+	}
+	for _, p := range places {
+		n.Logf("%s: %+v", p[0], n.status(p[0]))
 	}
 }
 

@@ -23,6 +23,7 @@ func TestRestartedListenerGoesOnWhereItWas(t *testing.T) {
 	b.open().connect()
 	one := newSource(t, ring.Options{Capacity: 1 << 16, Path: filepath.Join(t.TempDir(), "r.ring")})
 	must(t, b.link.Add("ticks", one.ring))
+	until(t, "a first connection", func() bool { return b.tx.count(link.Connected) == 1 })
 	for range scaled(40) {
 		end := one.next + 300
 		until(t, "some are published", func() bool {
