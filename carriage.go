@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/alphapulse/transport/route"
@@ -18,7 +19,7 @@ type Carriage struct {
 
 	Failovers uint64         `json:"failovers"`
 	Failbacks uint64         `json:"failbacks"`
-	Stranded  bool           `json:"stranded"` // no way is alive
+	Stranded  bool           `json:"stranded"` // no way is alive: what is published waits
 	Switches  []route.Switch `json:"switches,omitempty"`
 }
 
@@ -68,5 +69,6 @@ func (l *leg) carriage(now time.Duration) Carriage {
 		}
 		c.Ways = append(c.Ways, one)
 	}
+	c.Stranded = c.Stranded && !slices.ContainsFunc(c.Ways, func(w CarriageWay) bool { return w.Alive }) // its only way carries though the breaker doubts it
 	return c
 }
