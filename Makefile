@@ -3,7 +3,7 @@ ARGS ?=
 W ?=
 COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
 
-.PHONY: help build demo test race fuzz bench tidy proof numa-test xdp-guests nix-check vendor-hash vuln cross clean
+.PHONY: help build demo test race fuzz bench tidy proof brokers numa-test xdp-guests nix-check vendor-hash vuln cross clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -16,7 +16,7 @@ demo: build ## real trades through three processes, with a report (ARGS="--for 3
 	@bin/pulse demo $(ARGS)
 
 test: ## every check, storms and fuzzers at 1/20
-	@scripts/setup.sh race net && scripts/test.sh
+	@scripts/setup.sh race net brokers && scripts/test.sh
 
 race: ## the tests under the race detector
 	@scripts/setup.sh race && CGO_ENABLED=1 go test -race ./...
@@ -28,7 +28,10 @@ bench: build ## every workload, or one: make bench W=ring/pingpong
 	@for w in $(or $(W),$$(bin/pulse bench --list | awk 'NF { print $$1 }')); do bin/pulse bench $$w $(ARGS) || exit; done
 
 proof: ## full counts, to the terminal and report/proof.txt
-	@scripts/setup.sh race net && scripts/proof.sh
+	@scripts/setup.sh race net brokers && scripts/proof.sh
+
+brokers: ## private brokers on loopback (ARGS=down takes them down): for a shell: make -s brokers
+	@scripts/setup.sh go brokers >&2 && tools/brokers $(or $(ARGS),up)
 
 numa-test: ## memory placement on an emulated two-node machine
 	@scripts/setup.sh go numa && scripts/numa-guest.sh

@@ -20,6 +20,7 @@ var floors = []struct {
 	{"internal/sys", 0, "the only package that speaks to the kernel and the CPU"},
 	{"internal/check", 0, "invariants; a leaf so that anything may assert"},
 	{"internal/narhash", 0, "the hash of the vendored tree; a leaf"},
+	{"internal/brokers", 1, "real brokers, for tests and measurements of queues; knows no client"},
 	{"internal/simnet", 0, "a network gone bad, for tests of anything; a leaf"},
 	{"internal/netlab", 1, "networks of namespaces, made through internal/sys"},
 	{"ring", 1, "bytes in mapped memory; knows no frame"},

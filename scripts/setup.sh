@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Makes this machine able to run the Makefile's targets, and does nothing when it already is.
 #
-#   scripts/setup.sh [go] [race] [net] [numa] [nix]
+#   scripts/setup.sh [go] [race] [net] [numa] [nix] [brokers]
 #
 # go: go itself, which is checked and never installed. race: a C compiler, the race detector links with it. net: network
 # namespaces and their filters, on Linux; elsewhere their tests skip. numa: an emulator for guests, and the ip command, which
-# goes into them. nix: the nix command. What is missing is installed on Debian and Ubuntu when root or passwordless sudo is
+# goes into them. nix: the nix command. brokers: Redis and RabbitMQ, whose services are not started. What is missing is installed on Debian and Ubuntu when root or passwordless sudo is
 # there; elsewhere it is named and the script ends with 1.
 set -euo pipefail
 
@@ -63,8 +63,13 @@ for stage in "${@:-go}"; do
       want ip iproute2
       ;;
     nix) want nix nix-bin ;;
+    brokers)
+      [ "$(uname -s)" = Linux ] || continue
+      command -v valkey-server >/dev/null 2>&1 || want redis-server redis-server
+      want rabbitmq-server rabbitmq-server
+      ;;
     *)
-      echo "setup: no stage $stage (go, race, net, numa, nix)" >&2
+      echo "setup: no stage $stage (go, race, net, numa, nix, brokers)" >&2
       exit 2
       ;;
   esac
@@ -77,7 +82,13 @@ if ! can_install; then
 fi
 echo "setup: installing ${packages[*]}"
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+policy=/usr/sbin/policy-rc.d # has the last word on whether a package starts its service (invoke-rc.d); tests start brokers of their own
+if [ -e "$policy" ]; then
+  trap 'rm -f "$log"' EXIT
+else
+  printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null && as_root chmod +x "$policy"
+  trap 'rm -f "$log"; as_root rm -f "$policy"' EXIT
+fi
 export DEBIAN_FRONTEND=noninteractive
 if ! as_root apt-get install -y --no-install-recommends "${packages[@]}" >"$log" 2>&1; then
   # A fresh image has no package lists; a kept one may have stale ones.

@@ -1,0 +1,160 @@
+package brokers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv("BROKERS_TEST_LEAVES") != "" {
+		b, err := Redis("")
+		fmt.Println(b.Pid(), err)
+		os.Exit(0) // without Stop
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func started(t *testing.T, start func(string) (*Broker, error), dir string) *Broker {
+	t.Helper()
+	b, err := start(dir)
+	if errors.Is(err, ErrMissing) || errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+func probe(b *Broker) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	return b.recipe.probe(ctx, b.Addr())
+}
+
+func TestEachKindIsKilledPausedAndStartedAgain(t *testing.T) {
+	for name, start := range map[string]func(string) (*Broker, error){"redis": Redis, "rabbitmq": RabbitMQ} {
+		t.Run(name, func(t *testing.T) {
+			b := started(t, start, "")
+			addr, dir := b.Addr(), b.Dir
+			if err := b.Pause(); err != nil {
+				t.Fatal(err)
+			}
+			if probe(b) == nil {
+				t.Error("it answers while it is paused")
+			}
+			if err := b.Resume(); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			if probe(b) == nil {
+				t.Error("it answers though it was killed")
+			}
+			if err := b.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if b.Addr() != addr || b.Dir != dir || probe(b) != nil {
+				t.Errorf("%s in %s, and was %s in %s: %v", b.Addr(), b.Dir, addr, dir, probe(b))
+			}
+			pid := b.Pid()
+			if err := b.Stop(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) || groupLives(pid) {
+				t.Errorf("stopped, and left something: %v, lives %t", err, groupLives(pid))
+			}
+		})
+	}
+}
+
+func TestWhatAKilledProcessLeftIsSwept(t *testing.T) {
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("redis-server is not installed")
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), "BROKERS_TEST_LEAVES=1")
+	out, err := cmd.Output()
+	var pid int
+	if _, e := fmt.Sscan(string(out), &pid); err != nil || e != nil || startOf(pid) == 0 {
+		t.Fatalf("%s: %v, %v", out, err, e)
+	}
+	sweep()
+	for end := time.Now().Add(10 * time.Second); groupLives(pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it still runs")
+		}
+	}
+}
+
+func TestForeignBrokerIsLeftAlone(t *testing.T) {
+	t.Setenv("PULSE_REDIS", "redis://127.0.0.1:1")
+	b, err := Use(KindRedis)
+	if err != nil || b.Private() || b.URL != "redis://127.0.0.1:1" {
+		t.Fatal(b, err)
+	}
+	for _, err := range []error{b.Kill(), b.Pause(), b.Resume(), b.Start(), b.Keep()} {
+		if !errors.Is(err, ErrForeign) {
+			t.Error(err)
+		}
+	}
+	if err := b.Stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBrokerThatDoesNotComeUpSaysWhy(t *testing.T) {
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("redis-server is not installed")
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "appendonlydir"), []byte("in the way"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := Redis(dir); err == nil {
+		t.Error(b.Stop(), "it runs")
+	} else {
+		t.Log(err)
+	}
+}
+
+func ExampleUse() {
+	b, err := Use(KindRedis)
+	if err != nil { // not installed here
+		return
+	}
+	defer func() { _ = StopAll() }()
+	fmt.Println(len(b.URL) > 0)
+}
+
+func ExampleRunning() {
+	for _, n := range Running() {
+		_ = fmt.Sprint(n.Kind, n.URL, n.Dir, n.Pid)
+	}
+}
+
+func ExampleBroker() {
+	b, err := Redis("")
+	if err != nil {
+		return
+	}
+	fmt.Println(b.Kill() == nil && b.Start() == nil && b.Stop() == nil)
+}
