@@ -1,0 +1,45 @@
+package redis
+
+import "github.com/redis/go-redis/v9"
+
+// member is the name under which a group's entries are given out, to whoever has the lease: what one member left behind is then the next one's
+// own history, in order.
+const member = "pulse"
+
+// The lease is a hash: who has it, and until when by the server's clock. It has no expiry: one that ran out and that nobody took is still its
+// owner's. Each script has the keys stream and lease, and the arguments token and milliseconds of the lease first.
+const leaseText = `
+local now = redis.call('TIME')
+now = now[1] * 1000 + math.floor(now[2] / 1000)
+local owner, till = unpack(redis.call('HMGET', KEYS[2], 'owner', 'until'))
+`
+
+// begin takes the lease if nobody has it: 1, or 0.
+var beginScript = redis.NewScript(leaseText + `
+if owner and owner ~= '' and owner ~= ARGV[1] and tonumber(till) > now then return 0 end
+redis.call('HSET', KEYS[2], 'owner', ARGV[1], 'until', string.format('%.0f', now + ARGV[2]))
+return 1
+`)
+
+// read gives the next entries to who has the lease, and nothing to anybody else: {0}, or {1, entries or 0, added, length, first id}; the last
+// three are asked for, and only come with entries. Arguments: group, member, after which id or ">", how many, and 1 to ask.
+var readScript = redis.NewScript(leaseText + `
+if owner ~= ARGV[1] then return {0} end
+if tonumber(till) < now + ARGV[2] * 3 / 4 then
+	redis.call('HSET', KEYS[2], 'until', string.format('%.0f', now + ARGV[2]))
+end
+local r = redis.call('XREADGROUP', 'GROUP', ARGV[3], ARGV[4], 'COUNT', ARGV[6], 'STREAMS', KEYS[1], ARGV[5])
+if not r or #r == 0 then return {1, 0} end
+if ARGV[7] ~= '1' then return {1, r[1][2]} end
+local info, facts = redis.call('XINFO', 'STREAM', KEYS[1]), {}
+for i = 1, #info, 2 do facts[info[i]] = info[i + 1] end
+local first = ''
+if type(facts['first-entry']) == 'table' then first = facts['first-entry'][1] end
+return {1, r[1][2], facts['entries-added'] or 0, facts['length'], first}
+`)
+
+// release gives the lease back, if it is still ours.
+var releaseScript = redis.NewScript(leaseText + `
+if owner == ARGV[1] then redis.call('HSET', KEYS[2], 'owner', '', 'until', '0') end
+return 1
+`)
