@@ -32,7 +32,13 @@ const (
 	kindJournal = "journal" // package journal; both ends in this process
 	kindFile    = "file"    // the same bytes, written one after the other
 	kindShipped = "shipped" // a ring, carried into a journal
+	kindRedis   = "redis"   // package redis; both ends in this process
 	kindStall   = "stall"   // no messages: both sides watch their own processor
+)
+
+const (
+	kindRedisBare    = "redis-bare"    // go-redis alone
+	kindRedisShipped = "redis-shipped" // a ring, carried into a stream
 )
 
 // Patterns of use.
@@ -72,13 +78,16 @@ type laneSpec struct {
 
 	Synced bool `json:"synced,omitempty"` // on disk: a sync for each batch
 
+	Broker string `json:"broker,omitempty"` // of a queue: where it is
+	Mark   string `json:"mark,omitempty"`   // of a queue: what its name there ends with
+
 	hub *xdp.Hub // of this side, past the kernel
 }
 
 // here says whether both ends of the lane are in this process.
 func (s laneSpec) here() bool {
 	switch s.Kind {
-	case kindChannel, kindJournal, kindFile, kindShipped:
+	case kindChannel, kindJournal, kindFile, kindShipped, kindRedis, kindRedisBare, kindRedisShipped:
 		return true
 	}
 	return s.Pattern == patternPublish || s.Pattern == patternCrowd
@@ -312,6 +321,12 @@ func openNear(s laneSpec, b board, seed uint64) (near, error) {
 		return newFileNear(s, seed)
 	case kindShipped:
 		return newShippedNear(s, seed)
+	case kindRedis:
+		return newRedisNear(s, seed)
+	case kindRedisBare:
+		return newRedisBareNear(s, seed)
+	case kindRedisShipped:
+		return newRedisShippedNear(s, seed)
 	case kindStall:
 		return &stallNear{}, nil
 	case kindUDP, kindUDPRaw, kindUDPNet:
@@ -344,8 +359,6 @@ func openFar(s laneSpec, b board) (far, error) {
 		return newRingSink(s)
 	case kindUnix:
 		return newUnixFar(s)
-	case kindChannel, kindJournal, kindFile, kindShipped:
-		return nil, nil
 	case kindStall:
 		return &stallFar{}, nil
 	case kindUDP, kindUDPRaw, kindUDPNet:

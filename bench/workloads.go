@@ -108,6 +108,7 @@ var catalogue = []struct {
 	{"xdp/pingpong", "one message there, one back, over AF_XDP (root)", func(s Setup) Workload { return XDPPingPong{s} }},
 	{"xdp/throughput", "messages over AF_XDP, one per datagram and packed (root)", func(s Setup) Workload { return XDPThroughput{s} }},
 	{"mq/journal", "64-byte messages into a journal on disk, accepted at process-crash durability", func(s Setup) Workload { return MQJournal{s} }},
+	{"mq/redis", "256-byte messages into a stream of Redis, accepted at process-crash durability", func(s Setup) Workload { return MQRedis{s} }},
 }
 
 // Names returns the names of all workloads.
