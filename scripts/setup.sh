@@ -5,14 +5,16 @@
 #
 # go: go itself, which is checked and never installed. race: a C compiler, the race detector links with it. net: network
 # namespaces and their filters, on Linux; elsewhere their tests skip. numa: an emulator for guests, and the ip command, which
-# goes into them. nix: the nix command. brokers: Redis and RabbitMQ, whose services are not started. What is missing is installed on Debian and Ubuntu when root or passwordless sudo is
-# there; elsewhere it is named and the script ends with 1.
+# goes into them. nix: the nix command. brokers: Redis and RabbitMQ, whose services are not started, and for Kafka Java and Maven, which
+# gets its jars once, from where its settings say. What is missing is installed on Debian and Ubuntu when root or passwordless sudo
+# is there; elsewhere it is named and the script ends with 1.
 set -euo pipefail
 
 min_go=1.26
 PATH=$PATH:/usr/sbin:/sbin # where ip and nft lie, and not everybody looks
 packages=()  # Debian packages to install
 missing=()   # what has no package here, or cannot be installed
+fetch=false  # Kafka's jars
 
 # want COMMAND PACKAGE...: the packages that bring a command.
 want() {
@@ -67,6 +69,10 @@ for stage in "${@:-go}"; do
       [ "$(uname -s)" = Linux ] || continue
       command -v valkey-server >/dev/null 2>&1 || want redis-server redis-server
       want rabbitmq-server rabbitmq-server
+      check_go
+      want java default-jre-headless
+      want mvn maven
+      fetch=true
       ;;
     *)
       echo "setup: no stage $stage (go, race, net, numa, nix, brokers)" >&2
@@ -75,26 +81,33 @@ for stage in "${@:-go}"; do
   esac
 done
 
-[ ${#missing[@]} -gt 0 ] || exit 0
-if ! can_install; then
-  echo "setup: missing ${missing[*]}; on Debian or Ubuntu: apt-get install ${packages[*]}" >&2
-  exit 1
-fi
-echo "setup: installing ${packages[*]}"
-log=$(mktemp)
-policy=/usr/sbin/policy-rc.d # has the last word on whether a package starts its service (invoke-rc.d); tests start brokers of their own
-if [ -e "$policy" ]; then
-  trap 'rm -f "$log"' EXIT
-else
-  printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null && as_root chmod +x "$policy"
-  trap 'rm -f "$log"; as_root rm -f "$policy"' EXIT
-fi
-export DEBIAN_FRONTEND=noninteractive
-if ! as_root apt-get install -y --no-install-recommends "${packages[@]}" >"$log" 2>&1; then
-  # A fresh image has no package lists; a kept one may have stale ones.
-  as_root apt-get update >>"$log" 2>&1 &&
-    as_root apt-get install -y --no-install-recommends "${packages[@]}" >>"$log" 2>&1 || {
-    tail -n 20 "$log" >&2
+install() {
+  if ! can_install; then
+    echo "setup: missing ${missing[*]}; on Debian or Ubuntu: apt-get install ${packages[*]}" >&2
     exit 1
-  }
+  fi
+  echo "setup: installing ${packages[*]}"
+  log=$(mktemp)
+  policy=/usr/sbin/policy-rc.d # has the last word on whether a package starts its service (invoke-rc.d); tests start brokers of their own
+  if [ -e "$policy" ]; then
+    trap 'rm -f "$log"' EXIT
+  else
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null && as_root chmod +x "$policy"
+    trap 'rm -f "$log"; as_root rm -f "$policy"' EXIT
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  if ! as_root apt-get install -y --no-install-recommends "${packages[@]}" >"$log" 2>&1; then
+    # A fresh image has no package lists; a kept one may have stale ones.
+    as_root apt-get update >>"$log" 2>&1 &&
+      as_root apt-get install -y --no-install-recommends "${packages[@]}" >>"$log" 2>&1 || {
+      tail -n 20 "$log" >&2
+      exit 1
+    }
+  fi
+}
+
+[ ${#missing[@]} = 0 ] || install
+if $fetch; then
+  (cd "$(dirname "$0")/.." && CGO_ENABLED=0 go run ./internal/cmd/brokers fetch) ||
+    echo "setup: no Kafka: its tests skip, and fail under PULSE_REQUIRE=all" >&2
 fi

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,7 +47,8 @@ func probe(b *Broker) error {
 }
 
 func TestEachKindIsKilledPausedAndStartedAgain(t *testing.T) {
-	for name, start := range map[string]func(string) (*Broker, error){"redis": Redis, "rabbitmq": RabbitMQ} {
+	for name, start := range map[string]func(string) (*Broker, error){"redis": Redis, "rabbitmq": RabbitMQ,
+		"kafka": func(dir string) (*Broker, error) { return Kafka(dir) }} {
 		t.Run(name, func(t *testing.T) {
 			b := started(t, start, "")
 			addr, dir := b.Addr(), b.Dir
@@ -157,4 +159,30 @@ func ExampleBroker() {
 		return
 	}
 	fmt.Println(b.Kill() == nil && b.Start() == nil && b.Stop() == nil)
+}
+
+func TestKafkaWithoutJavaOrMavenSaysWhatIsMissing(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	if b, err := Kafka(""); !errors.Is(err, ErrMissing) && !errors.Is(err, errors.ErrUnsupported) {
+		t.Error(b, err)
+	}
+	if dir, err := KafkaJars(t.Context()); !errors.Is(err, ErrMissing) {
+		t.Error(dir, err)
+	}
+}
+
+func TestMavenThatFailsLeavesNothingBehind(t *testing.T) {
+	bin, cache := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "mvn"), []byte("#!/bin/sh\necho no way there\nexit 1\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	t.Setenv("XDG_CACHE_HOME", cache)
+	if dir, err := KafkaJars(t.Context()); !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "no way there") {
+		t.Error(dir, err)
+	}
+	if left, err := os.ReadDir(filepath.Join(cache, "pulse", "kafka")); len(left) != 0 || err != nil {
+		t.Error(left, err)
+	}
 }

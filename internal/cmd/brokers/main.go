@@ -1,8 +1,9 @@
-// Command brokers runs private brokers on loopback until they are taken down: brokers up|down|status [KIND...]. Up prints what the
-// environment of tests and measurements is given: eval "$(tools/brokers up)".
+// Command brokers runs private brokers on loopback until they are taken down: brokers up|down|status|fetch [KIND...]. Up prints what the
+// environment of tests and measurements is given: eval "$(tools/brokers up)". Fetch gets what no system's package has: Kafka's jars.
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,8 +22,8 @@ func main() {
 }
 
 func run(args []string, out, notes io.Writer) error {
-	if len(args) == 0 || !slices.Contains([]string{"up", "down", "status"}, args[0]) {
-		return errors.New("usage: brokers up|down|status [KIND...]")
+	if len(args) == 0 || !slices.Contains([]string{"up", "down", "status", "fetch"}, args[0]) {
+		return errors.New("usage: brokers up|down|status|fetch [KIND...]")
 	}
 	kinds := brokers.Kinds()
 	if len(args) > 1 {
@@ -39,6 +40,12 @@ func run(args []string, out, notes io.Writer) error {
 		return up(kinds, out, notes)
 	case "down":
 		return down(kinds)
+	case "fetch":
+		if !slices.Contains(kinds, brokers.KindKafka) {
+			return nil
+		}
+		_, err := brokers.KafkaJars(context.Background())
+		return err
 	}
 	for _, n := range brokers.Running() {
 		fmt.Fprintf(out, "%s\t%s\tpid %d\t%s\t%s\n", n.Kind, n.URL, n.Pid, n.Dir, whose(n))
