@@ -33,12 +33,15 @@ const (
 	kindFile    = "file"    // the same bytes, written one after the other
 	kindShipped = "shipped" // a ring, carried into a journal
 	kindRedis   = "redis"   // package redis; both ends in this process
+	kindKafka   = "kafka"   // package kafka; both ends in this process
 	kindStall   = "stall"   // no messages: both sides watch their own processor
 )
 
 const (
 	kindRedisBare    = "redis-bare"    // go-redis alone
 	kindRedisShipped = "redis-shipped" // a ring, carried into a stream
+	kindKafkaBare    = "kafka-bare"    // franz-go alone
+	kindKafkaShipped = "kafka-shipped" // a ring, carried into a topic
 )
 
 // Patterns of use.
@@ -87,7 +90,7 @@ type laneSpec struct {
 // here says whether both ends of the lane are in this process.
 func (s laneSpec) here() bool {
 	switch s.Kind {
-	case kindChannel, kindJournal, kindFile, kindShipped, kindRedis, kindRedisBare, kindRedisShipped:
+	case kindChannel, kindJournal, kindFile, kindShipped, kindRedis, kindRedisBare, kindRedisShipped, kindKafka, kindKafkaBare, kindKafkaShipped:
 		return true
 	}
 	return s.Pattern == patternPublish || s.Pattern == patternCrowd
@@ -327,6 +330,12 @@ func openNear(s laneSpec, b board, seed uint64) (near, error) {
 		return newRedisBareNear(s, seed)
 	case kindRedisShipped:
 		return newRedisShippedNear(s, seed)
+	case kindKafka:
+		return newKafkaNear(s, seed)
+	case kindKafkaBare:
+		return newKafkaBareNear(s, seed)
+	case kindKafkaShipped:
+		return newKafkaShippedNear(s, seed)
 	case kindStall:
 		return &stallNear{}, nil
 	case kindUDP, kindUDPRaw, kindUDPNet:

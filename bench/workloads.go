@@ -109,6 +109,7 @@ var catalogue = []struct {
 	{"xdp/throughput", "messages over AF_XDP, one per datagram and packed (root)", func(s Setup) Workload { return XDPThroughput{s} }},
 	{"mq/journal", "64-byte messages into a journal on disk, accepted at process-crash durability", func(s Setup) Workload { return MQJournal{s} }},
 	{"mq/redis", "256-byte messages into a stream of Redis, accepted at process-crash durability", func(s Setup) Workload { return MQRedis{s} }},
+	{"mq/kafka", "256-byte messages into a topic of Kafka, accepted by all replicas in sync", func(s Setup) Workload { return MQKafka{s} }},
 }
 
 // Names returns the names of all workloads.
