@@ -13,6 +13,9 @@ import (
 	"github.com/alphapulse/transport/mqadapt"
 )
 
+// betweenTransactions is how long the client leaves the broker alone that is still writing down the end of the one before.
+const betweenTransactions = 2 * time.Millisecond
+
 // producer is a window of slots, and the session that carries them. Put and Settle belong to one goroutine. Promises come on the client's
 // goroutine, one at a time, and settle slots in any order; a slot is passed from one to the other by its verdict, which is stored last.
 type producer struct {
@@ -86,7 +89,7 @@ func (p *producer) begin() (*session, error) {
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerLinger(o.Linger), kgo.MaxBufferedRecords(2*o.Window), kgo.ProducerBatchMaxBytes(t.batch),
 		kgo.ProducerBatchCompression(kgo.NoCompression()))
 	if o.Transaction != "" {
-		opts = append(opts, kgo.TransactionalID(o.Transaction))
+		opts = append(opts, kgo.TransactionalID(o.Transaction), kgo.ConcurrentTransactionsBackoff(betweenTransactions))
 	}
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {

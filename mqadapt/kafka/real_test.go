@@ -42,8 +42,6 @@ func unlessMissing(t *testing.T, err error) {
 	}
 }
 
-func TestTopicOfARealBrokerIsAQueue(t *testing.T) { holdToIt(t, realBroker(t)) }
-
 func TestRealBrokerAnswersAsTheFakeOneDoes(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, []string){
 		"provisioning": provisioning, "a topic deleted": topicDeleted, "a limit lowered": limitLowered, "lag": lagging, "retention": dropped,

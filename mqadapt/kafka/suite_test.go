@@ -3,27 +3,45 @@ package kafka
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/alphapulse/transport/mqadapt"
 	"github.com/alphapulse/transport/mqadapt/queuetest"
 )
 
-// holdToIt holds a broker's topics to the contract: of one partition and of several, and with transactions.
-func holdToIt(t *testing.T, brokers []string) {
-	for name, o := range map[string]Options{"idempotent": {}, "partitions": {Partitions: 3}, "transactions": {Transaction: "suite", Window: 64}} {
-		t.Run(name, func(t *testing.T) {
-			queuetest.Run(t, queuetest.Bed{New: func(t *testing.T) func() (mqadapt.Queue, error) {
-				o, n := fresh(t, brokers, o), 0
-				return func() (mqadapt.Queue, error) {
-					o := o
-					if n++; o.Transaction != "" { // each has its own, or they fence each other
-						o.Transaction = fmt.Sprintf("%s-%d", o.Topic, n)
-					}
-					return Open(o)
+// beds are the ways that a topic is used: of one partition and of several, and with transactions.
+var beds = map[string]Options{"idempotent": {}, "partitions": {Partitions: 3}, "transactions": {Transaction: "suite", Window: 64}}
+
+// holdToIt holds a broker's topics to the contract.
+func holdToIt(t *testing.T, brokers []string, name string) {
+	t.Run(name, func(t *testing.T) {
+		queuetest.Run(t, queuetest.Bed{Patience: 3 * time.Minute, New: func(t *testing.T) func() (mqadapt.Queue, error) {
+			o, n := fresh(t, brokers, beds[name]), 0
+			return func() (mqadapt.Queue, error) {
+				o := o
+				if n++; o.Transaction != "" { // each has its own, or they fence each other
+					o.Transaction = fmt.Sprintf("%s-%d", o.Topic, n)
 				}
-			}})
-		})
+				return Open(o)
+			}
+		}})
+	})
+}
+
+func TestTopicOfAFakeBrokerIsAQueue(t *testing.T) {
+	brokers := fake(t).ListenAddrs()
+	for name := range beds {
+		holdToIt(t, brokers, name)
 	}
 }
 
-func TestTopicOfAFakeBrokerIsAQueue(t *testing.T) { holdToIt(t, fake(t).ListenAddrs()) }
+// The suite puts thousands of envelopes one by one, of which each is a transaction: on a real broker that takes more than a minute, which is
+// left to full counts.
+func TestTopicOfARealBrokerIsAQueue(t *testing.T) {
+	brokers := realBroker(t)
+	holdToIt(t, brokers, "idempotent")
+	holdToIt(t, brokers, "partitions")
+	if scaled(20) == 20 {
+		holdToIt(t, brokers, "transactions")
+	}
+}
