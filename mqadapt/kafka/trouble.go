@@ -36,6 +36,8 @@ func (o *Options) explain(what string, err error) error {
 		return say("the broker does not take " + o.Mechanism + ": set another mechanism")
 	case errors.As(err, &authority), errors.As(err, &name), errors.As(err, &invalid):
 		return say("the broker's certificate is not believed: look at CA and at the names in Brokers")
+	case errors.As(err, &first) && o.Credentials == "" && strings.Contains(err.Error(), "SASL"):
+		return say("the broker hung up: it may want credentials")
 	case errors.As(err, &record), errors.As(err, &first) && o.TLS:
 		return say("the broker does not speak TLS there: take another port, or no TLS")
 	case strings.Contains(err.Error(), "remote error: tls"):
