@@ -1,0 +1,284 @@
+package rabbitmq
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alphapulse/transport/mqadapt"
+	"github.com/alphapulse/transport/netio"
+	"github.com/alphapulse/transport/ring"
+)
+
+const (
+	wayChannel = "way"
+	waySize    = 64
+	wayBatch   = 256
+)
+
+// way is ring → broker → mirror. Both workers are kept by mqadapt.Keep.
+type way struct {
+	t        *testing.T
+	q        *Queue
+	dir      string
+	ring     *ring.Ring
+	writer   *ring.Writer
+	sent     uint64
+	failed   atomic.Uint64 // times a worker ended
+	accepted atomic.Uint64
+
+	opened chan *ring.Ring
+	mirror *ring.Ring
+	reader *ring.Reader
+	got    uint64
+}
+
+func newWay(t *testing.T, o Options, capacity int) *way {
+	w := &way{t: t, q: open(t, o), dir: t.TempDir(), opened: make(chan *ring.Ring, 1)}
+	var err error
+	if w.ring, err = ring.Create(ring.Options{Path: filepath.Join(w.dir, "source.ring"), Capacity: capacity}); err == nil {
+		w.writer, err = w.ring.Writer()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	keep := func(work func(context.Context) error) {
+		wg.Go(func() {
+			if err := mqadapt.Keep(ctx, work, func(err error) { w.failed.Add(1); t.Log(err) }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	keep(w.ship)
+	keep(w.take)
+	t.Cleanup(func() {
+		stop()
+		wg.Wait()
+		if w.reader != nil {
+			err = errors.Join(w.reader.Close(), w.mirror.Close())
+		}
+		if err := errors.Join(err, w.writer.Close(), w.ring.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+func (w *way) ship(ctx context.Context) error {
+	p, err := w.q.Producer()
+	if err != nil {
+		return err
+	}
+	s, err := mqadapt.NewShipper(p, mqadapt.ShipperOptions{Channel: wayChannel, Body: 1024})
+	if err == nil {
+		err = s.Add(w.ring)
+	}
+	if err == nil {
+		err = s.Run(ctx)
+	}
+	w.accepted.Add(s.Stats().Frames)
+	return errors.Join(err, s.Close())
+}
+
+func (w *way) take(ctx context.Context) error {
+	c, err := w.q.Consumer("g")
+	if err != nil {
+		return err
+	}
+	t, err := mqadapt.NewTaker(c, mqadapt.TakerOptions{Channel: wayChannel, Inbox: netio.InboxOptions{Dir: filepath.Join(w.dir, "mirrors"),
+		Capacity: 16 << 20, Opened: func(r *ring.Ring) {
+			m, err := ring.Attach(r.Info().Path, ring.Options{})
+			if err != nil {
+				w.t.Error(err)
+				return
+			}
+			select {
+			case w.opened <- m: // the test's reader is there before the first frame
+			default:
+				_ = m.Close()
+				return
+			}
+			for len(w.opened) > 0 && ctx.Err() == nil {
+				time.Sleep(time.Millisecond)
+			}
+		}}})
+	if err == nil {
+		err = t.Run(ctx)
+	}
+	return errors.Join(err, t.Close())
+}
+
+// publish commits a batch of messages, as many as fit, and returns how long it took, and whether all did.
+func (w *way) publish() (took time.Duration, all bool) {
+	began := time.Now()
+	for range wayBatch {
+		b, err := w.writer.Claim(waySize)
+		if errors.Is(err, ring.ErrFull) {
+			return 0, false
+		}
+		if err == nil {
+			binary.LittleEndian.PutUint64(b, w.sent+1)
+			err = w.writer.Commit(waySize)
+		}
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.sent++
+	}
+	return time.Since(began), true
+}
+
+// read takes what is in the mirror and holds it to being the next.
+func (w *way) read() {
+	if w.reader == nil {
+		select {
+		case w.mirror = <-w.opened:
+			var err error
+			if w.reader, err = w.mirror.Reader(ring.ReaderOptions{From: ring.Oldest}); err != nil {
+				w.t.Fatal(err)
+			}
+		default:
+			return
+		}
+	}
+	batch := make([]ring.Record, 256)
+	for n := w.reader.Peek(batch); n > 0; n = w.reader.Peek(batch) {
+		for i, r := range batch[:n] {
+			seq := w.reader.First() + uint64(i)
+			if at := binary.LittleEndian.Uint64(r.Payload()); seq != w.got+1 || at != seq {
+				w.t.Fatalf("message %d, number %d, where %d is due", at, seq, w.got+1)
+			}
+			w.got++
+		}
+		if err := w.reader.Release(n); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if err := w.reader.Err(); err != nil || w.reader.Lost() > 0 {
+		w.t.Fatalf("%d lost: %v", w.reader.Lost(), err)
+	}
+}
+
+// until publishes at a pace that the broker bears, and reads, until fn is true.
+func (w *way) until(what string, most time.Duration, fn func() bool) {
+	w.t.Helper()
+	for end := time.Now().Add(most); !fn(); time.Sleep(time.Millisecond) {
+		if w.sent-w.got < 20*wayBatch {
+			w.publish()
+		}
+		w.read()
+		if time.Now().After(end) {
+			w.t.Fatalf("%s: not within %s: %d sent, %d came out", what, most, w.sent, w.got)
+		}
+	}
+}
+
+// finish wants everything that was published to come out.
+func (w *way) finish(most time.Duration) {
+	w.t.Helper()
+	until(w.t, "all messages in the mirror", most, func() bool { w.read(); return w.got == w.sent })
+}
+
+// TestBrokerKilledLosesNothing kills a broker amid its work and starts it again, over and over: each message comes out once, in order.
+func TestBrokerKilledLosesNothing(t *testing.T) {
+	for _, kind := range []Kind{Quorum, Classic, Stream} {
+		t.Run(kind.String(), func(t *testing.T) {
+			b := private(t)
+			w := newWay(t, fresh(t, Options{Kind: kind}), 4<<20)
+			kills := scaled(20)
+			for kill := range kills {
+				w.until("messages before the kill", time.Minute, func() bool { return w.got > uint64(kill*20+1)*wayBatch })
+				before := w.failed.Load()
+				if err := b.Kill(); err != nil {
+					t.Fatal(err)
+				}
+				w.until("the end of a connection", time.Minute, func() bool { return w.failed.Load() > before })
+				if err := b.Start(); err != nil {
+					t.Fatal(err)
+				}
+				got := w.got
+				w.until("messages after the restart", 2*time.Minute, func() bool { return w.got > got+20*wayBatch })
+			}
+			w.finish(2 * time.Minute)
+			t.Logf("%d kills, %d messages, %d ends of workers, %+v", kills, w.got, w.failed.Load(), w.q.Stats())
+		})
+	}
+}
+
+// TestStalledBrokerCostsThePublisherNothing: its ring is written at the same price, nothing waits, and all of it comes out afterwards.
+func TestStalledBrokerCostsThePublisherNothing(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		stall, recover func(t *testing.T)
+	}{
+		{"memory alarm", watermark("1MB"), watermark("1GiB")},
+		{"stopped", func(t *testing.T) {
+			if err := private(t).Pause(); err != nil {
+				t.Fatal(err)
+			}
+		}, func(t *testing.T) {
+			if err := private(t).Resume(); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWay(t, fresh(t, Options{Patience: 2 * time.Second}), 8<<20)
+			w.until("a quiet beginning", time.Minute, func() bool { return w.got > 20*wayBatch })
+			w.finish(time.Minute)
+			measure := func(n int, pause time.Duration) time.Duration {
+				var all []time.Duration
+				for range n {
+					took, ok := w.publish()
+					if !ok {
+						break
+					}
+					all = append(all, took)
+					w.read()
+					time.Sleep(pause)
+				}
+				if len(all) < n/2 {
+					t.Fatalf("a ring took %d batches of %d", len(all), n)
+				}
+				slices.Sort(all)
+				return all[len(all)/2]
+			}
+			before := measure(100, 20*time.Millisecond)
+			c.stall(t)
+			stalled := time.Duration(0)
+			func() {
+				defer c.recover(t)
+				stalled = measure(200, time.Duration(scaled(600))*time.Millisecond/2) // 30 s at full length
+				for i := 0; ; i++ {                                                   // the ring is full: it says so at once
+					if _, ok := w.publish(); !ok {
+						break
+					}
+					if i > 1000 {
+						t.Fatal("a ring without an end")
+					}
+				}
+			}()
+			w.finish(2 * time.Minute)
+			t.Logf("a batch of %d: %s before, %s while stalled; %d messages, %+v", wayBatch, before, stalled, w.got, w.q.Stats())
+			if stalled > 2*before {
+				t.Errorf("a batch of %d took %s before, %s while the broker stood still", wayBatch, before, stalled)
+			}
+		})
+	}
+}
+
+func watermark(to string) func(*testing.T) {
+	return func(t *testing.T) {
+		if _, err := private(t).RabbitCtl("set_vm_memory_high_watermark", "absolute", to); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
