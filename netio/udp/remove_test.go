@@ -7,6 +7,7 @@ import (
 
 	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/ring"
+	"github.com/alphapulse/transport/seal"
 )
 
 // Two senders of one name hand a ring to each other while its messages are on their way.
@@ -43,5 +44,34 @@ func TestARingChangesSendersWithoutLossOrRepeat(t *testing.T) {
 	b.verify(1, uint64(total), false)
 	if again, err := other.Remove(b.source); !again || err != nil {
 		t.Errorf("a ring that it does not have: %t, %v", again, err)
+	}
+}
+
+// A sealed ring comes back to a sender whose former session with the receiver was long: the new one counts from one again, behind all that
+// the receiver has heard, and is asked for nevertheless.
+func TestASealedRingComesBackAfterALongSession(t *testing.T) {
+	secret := seal.NewSecret()
+	for name, messages := range map[string]int{"within the replay window": 300, "beyond it": 10_000} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t, SenderOptions{Reliability: Repaired, Secret: &secret}, ReceiverOptions{Reliability: Repaired, Secret: &secret}, nil)
+			b.pass(0)
+			b.publish(messages, 1300) // each has a datagram of its own
+			b.until("delivery", func() bool { return len(b.got) == messages && b.send.Drained() })
+			done := false
+			b.until("leave", func() bool {
+				var err error
+				done, err = b.send.Remove(b.source)
+				must(t, err)
+				return done
+			})
+			must(t, b.send.Add(b.source))
+			began := b.now
+			b.publish(10, 64)
+			b.until("delivery", func() bool { return len(b.got) == messages+10 && b.send.Drained() })
+			b.verify(1, uint64(messages)+10, false)
+			if took := b.now.Sub(began); took > DefaultHeartbeat*2 {
+				t.Errorf("it took %s", took)
+			}
+		})
 	}
 }

@@ -50,6 +50,7 @@ func (r *Receiver) open(l *line, s *stream, h *seal.Header, env []byte) []byte {
 		return body[8 : 8+n]
 	case seal.ErrReplayed:
 		r.drop(Replayed, 1)
+		r.knock(l, h) // a sender that began anew counts from one, which this session has heard
 	case seal.ErrOldKey:
 		r.drop(OldKey, 1)
 		r.knock(l, h)
