@@ -157,7 +157,7 @@ func TestARefusedConnectionSaysToWhom(t *testing.T) {
 
 // Whoever connects and says nothing, half of a greeting, or something else, is turned away in time, and holds nobody.
 func TestStrangersAreTurnedAwayInTime(t *testing.T) {
-	b := newBed(t, func(lo *ListenOptions, _ *DialOptions) { lo.Connect = 200 * time.Millisecond }, "ticks")
+	soon := func(lo *ListenOptions, _ *DialOptions) { lo.Connect = 200 * time.Millisecond }
 	greeting := func(node string) []byte {
 		g, err := link.AppendGreeting(nil, link.Greeting{Node: node, Start: 1})
 		must(t, err)
@@ -173,19 +173,21 @@ func TestStrangersAreTurnedAwayInTime(t *testing.T) {
 		{greeting("z"), "not expected"},
 		{greeting("b"), "not expected"},
 	} {
-		before := len(b.said(link.Refused))
+		b := newBed(t, soon, "ticks")
 		conn, err := net.Dial("tcp", b.listener.Local().String())
 		must(t, err)
 		_, err = conn.Write(c.say)
 		must(t, err)
 		began := time.Now()
-		b.until("it is refused", func() bool { return len(b.said(link.Refused)) > before })
-		if all := b.said(link.Refused); !strings.Contains(all[before].Err.Error(), c.want) || time.Since(began) > 2*time.Second {
-			t.Errorf("%.20q: %v after %s; want %q", c.say, all[before].Err, time.Since(began), c.want)
+		b.until("it is refused", func() bool { return len(b.said(link.Refused)) > 0 })
+		if all := b.said(link.Refused); !strings.Contains(all[0].Err.Error(), c.want) || time.Since(began) > 2*time.Second {
+			t.Errorf("%.20q: %v after %s; want %q", c.say, all[0].Err, time.Since(began), c.want)
 		}
 		must(t, conn.Close())
 	}
-	// A crowd of them leaves room for who greets.
+	// A crowd of them leaves room for who greets, and does not choose how often it is told of.
+	b := newBed(t, soon, "ticks")
+	began := time.Now()
 	var crowd []net.Conn
 	for range strangers + 10 {
 		conn, err := net.Dial("tcp", b.listener.Local().String())
@@ -199,6 +201,10 @@ func TestStrangersAreTurnedAwayInTime(t *testing.T) {
 		b.sink(s).drain()
 		return b.sink(s) != nil && b.sink(s).got == 10
 	})
+	b.until("each is turned away", func() bool { return b.listener.Refused() >= strangers+10 })
+	if told, most := len(b.said(link.Refused)), 1+int(time.Since(began)/refuseEvery); told == 0 || told > most {
+		t.Errorf("%d connections are turned away, and %d times it is told; want %d at most", b.listener.Refused(), told, most)
+	}
 	for _, conn := range crowd {
 		must(t, conn.Close())
 	}

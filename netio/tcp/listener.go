@@ -23,6 +23,7 @@ const (
 	acceptAtOnce = 16                    // connections taken in one Do
 	strangers    = 64                    // connections that have not greeted yet; more are closed at once
 	acceptAgain  = 10 * time.Millisecond // pause after a refusal to accept: no descriptors, no memory
+	refuseEvery  = time.Second           // between two refusals that Events is told of: who is refused chooses how often
 )
 
 // Listener takes connections, and has a Link for each node. It is a worker: Do runs it and all its links. Do belongs to one goroutine;
@@ -41,7 +42,8 @@ type Listener struct {
 	clock     clock
 	retryAt   time.Duration
 	trouble   bool
-	turned    uint64 // connections that were turned away
+	turned    uint64        // connections that were turned away
+	tellAt    time.Duration // when Events may be told of the next one
 }
 
 // carried is a ring that every link carries.
@@ -188,7 +190,7 @@ func (l *Listener) meet(n *newcomer, now time.Duration) bool {
 	if err == nil {
 		return false
 	}
-	l.refuse(n, err)
+	l.refuse(n, err, now)
 	return true
 }
 
@@ -296,11 +298,15 @@ func (l *Listener) Dismiss(one *Link) error {
 	return one.Close()
 }
 
-// refuse tells why a newcomer is turned away.
-func (l *Listener) refuse(n *newcomer, err error) {
+// refuse turns a newcomer away, and tells why unless it has just told of another.
+func (l *Listener) refuse(n *newcomer, err error, now time.Duration) {
 	l.turned++
-	l.tell(link.Event{Kind: link.Refused, Err: fmt.Errorf("tcp: node %q on %s: a connection is refused: %w", l.options.Link.Node, l.Local(), err)})
 	_ = n.close() // a stranger's
+	if now < l.tellAt {
+		return
+	}
+	l.tellAt = now + refuseEvery
+	l.tell(link.Event{Kind: link.Refused, Err: fmt.Errorf("tcp: node %q on %s: a connection is refused: %w", l.options.Link.Node, l.Local(), err)})
 }
 
 func (n *newcomer) close() error {
@@ -314,6 +320,13 @@ func (l *Listener) tell(e link.Event) {
 	if l.options.Link.Events != nil {
 		l.options.Link.Events(e)
 	}
+}
+
+// Refused is how many connections were turned away: too many at once, no greeting in time, nobody who is believed or expected.
+func (l *Listener) Refused() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.turned
 }
 
 // Link returns the link with a node, by its number; nil when there is none yet.
