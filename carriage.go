@@ -17,6 +17,8 @@ type Carriage struct {
 	Lag     uint64        `json:"lag"`    // bytes that the node has not confirmed
 	Ways    []CarriageWay `json:"ways"`   // the preferred one first
 
+	Shadow *Shadow `json:"shadow,omitempty"` // nil: there is none
+
 	Failovers uint64         `json:"failovers"`
 	Failbacks uint64         `json:"failbacks"`
 	Stranded  bool           `json:"stranded"` // no way is alive: what is published waits
@@ -42,7 +44,9 @@ func (n *Node) Carriages(ctx context.Context) (all []Carriage, err error) {
 	err = n.fabric.call(ctx, func() {
 		now := n.fabric.now()
 		for _, l := range n.fabric.order {
-			all = append(all, l.carriage(now))
+			one := l.carriage(now)
+			one.Shadow = n.fabric.shadow(l)
+			all = append(all, one)
 		}
 	})
 	return all, err

@@ -58,8 +58,15 @@ type fabric struct {
 	order   []*leg
 	shares  []*share
 	leaving []leaver
-	toldMu  sync.Mutex
-	faults  map[string]string // told already, by what they concern
+	besides map[legKey]*beside
+	crew    *netio.Crew // of twins and comparisons; nil: there was none yet
+
+	comparedMu  sync.Mutex
+	comparisons map[string]*comparison  // by channel
+	brought     map[string][]*ring.Ring // mirrors of first ways
+
+	toldMu sync.Mutex
+	faults map[string]string // told already, by what they concern
 
 	identity *trust.Identity // opened here
 
@@ -78,7 +85,8 @@ type leaver struct {
 func openFabric(ctx context.Context, n *Node, l *layout) (*fabric, error) {
 	began := time.Now()
 	f := &fabric{node: n, config: &n.config, began: began, start: uint64(began.UnixNano()), ways: map[string]netio.Ways{}, links: map[linkKey]*joint{},
-		mirrors: map[string]*netio.Mirrors{}, outs: map[string]*outgoing{}, legs: map[legKey]*leg{}, faults: map[string]string{}, calls: make(chan func()), over: make(chan struct{})}
+		mirrors: map[string]*netio.Mirrors{}, outs: map[string]*outgoing{}, legs: map[legKey]*leg{}, faults: map[string]string{}, besides: map[legKey]*beside{}, comparisons: map[string]*comparison{},
+		brought: map[string][]*ring.Ring{}, calls: make(chan func()), over: make(chan struct{})}
 	if err := f.lay(l); err != nil {
 		return nil, errors.Join(err, f.close())
 	}
@@ -146,6 +154,7 @@ func (f *fabric) look() {
 			l.retry()
 		}
 	}
+	f.abreast()
 	f.leaving = slices.DeleteFunc(f.leaving, func(one leaver) bool {
 		left := true
 		for _, l := range f.order {
@@ -212,6 +221,8 @@ func (f *fabric) lay(l *layout) error {
 			changed[key] = true
 		}
 	}
+	besides := besidesOf(l)
+	faults = append(faults, f.withdraw(besides, changed))
 	for key, old := range f.legs {
 		if spec, ok := legs[key]; !ok || !old.made(spec) || slices.ContainsFunc(spec.keys(), func(k linkKey) bool { return changed[k] }) {
 			_, stays := legs[key]
@@ -232,6 +243,8 @@ func (f *fabric) lay(l *layout) error {
 			faults = append(faults, f.put(spec))
 		}
 	}
+	f.accompany(besides)
+	faults = append(faults, f.dismiss(l))
 	for channel, o := range f.outs {
 		if !slices.ContainsFunc(slices.Collect(maps.Keys(f.legs)), func(k legKey) bool { return k.channel == channel }) {
 			faults = append(faults, o.close())
@@ -440,12 +453,18 @@ func placeOf(node string) string {
 
 // close ends everything. Places in rings stay for the next life.
 func (f *fabric) close() error {
-	var faults []error
+	faults := []error{f.withdraw(nil, nil)}
 	for _, j := range f.links {
 		faults = append(faults, j.way.Close())
 	}
 	for _, w := range f.ways {
 		faults = append(faults, w.Close())
+	}
+	if f.crew != nil {
+		f.crew.Close()
+	}
+	for _, c := range f.comparisons {
+		faults = append(faults, c.close())
 	}
 	for _, m := range f.mirrors {
 		faults = append(faults, m.Close())

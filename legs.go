@@ -113,7 +113,11 @@ func (f *fabric) fars(l *layout) (map[linkKey]netio.Far, error) {
 			if !ok {
 				continue
 			}
-			for stripe := range max(w.Stripes, 1) {
+			from, n := 0, max(w.Stripes, 1)
+			if w == d.Shadow {
+				from, n = shadowLink, 1
+			}
+			for stripe := from; stripe < from+n; stripe++ {
 				key := linkKey{protocol, far, stripe}
 				one, ok := all[key]
 				if !ok {
@@ -124,7 +128,7 @@ func (f *fabric) fars(l *layout) (map[linkKey]netio.Far, error) {
 					}
 				}
 				var err error
-				if one.Exchanges, err = f.exchange(l, one.Exchanges, c, w, sends); err != nil {
+				if one.Exchanges, err = f.exchange(l, one.Exchanges, c, w, sends, w == d.Shadow); err != nil {
 					fault = err
 					return
 				}
@@ -150,7 +154,7 @@ func (f *fabric) far(l *layout, key linkKey, c *route.ChannelPlan, w *route.Way)
 }
 
 // exchange adds a direction of a channel to what is exchanged.
-func (f *fabric) exchange(l *layout, all []netio.Exchange, c *route.ChannelPlan, w *route.Way, sends bool) (_ []netio.Exchange, err error) {
+func (f *fabric) exchange(l *layout, all []netio.Exchange, c *route.ChannelPlan, w *route.Way, sends, shadow bool) (_ []netio.Exchange, err error) {
 	name := c.Channel.Name
 	i := slices.IndexFunc(all, func(e netio.Exchange) bool { return e.Channel == name })
 	if i < 0 {
@@ -169,6 +173,13 @@ func (f *fabric) exchange(l *layout, all []netio.Exchange, c *route.ChannelPlan,
 		return all, nil
 	}
 	all[i].Takes = true
+	if shadow {
+		c, err := f.compared(name)
+		if err == nil {
+			all[i].Mirrors = c.mirrors
+		}
+		return all, err
+	}
 	all[i].Mirrors, err = f.mirrorsOf(name)
 	return all, err
 }
@@ -226,6 +237,7 @@ func (f *fabric) mirrorsOf(channel string) (*netio.Mirrors, error) {
 	opened := o.Opened
 	o.Opened = func(r *ring.Ring) {
 		f.told(fmt.Sprintf("channel %s, mirror %x", channel, r.Info().Instance), f.node.layout.Load().hold(channel, r, true))
+		f.told(fmt.Sprintf("channel %s, mirror %x beside its shadow", channel, r.Info().Instance), f.bring(channel, r))
 		f.node.slowest.watch(channel, r)
 		opened(r)
 	}
