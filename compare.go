@@ -37,7 +37,7 @@ type Comparison struct {
 }
 
 const (
-	compareWindow = 1 << 14 // frames of a source by which one way may be ahead
+	compareWindow = 1 << 12 // frames of a source by which one way may be ahead
 	compareBatch  = 256     // records of a reader and Do at most
 )
 

@@ -42,6 +42,8 @@ type nodeStatus struct {
 	PID       int                  `json:"pid"`
 	At        time.Time            `json:"at"`
 	Carriages []transport.Carriage `json:"carriages"`
+
+	Comparisons []transport.Comparison `json:"comparisons,omitempty"` // of shadows that arrive here
 }
 
 func newRun() *cobra.Command {
@@ -118,7 +120,11 @@ func writeStatus(ctx context.Context, n *transport.Node, node string) error {
 	if err != nil {
 		return err
 	}
-	b, err := json.MarshalIndent(nodeStatus{node, n.Version(), os.Getpid(), time.Now(), all}, "", "  ")
+	compared, err := n.Comparisons(ctx)
+	if err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(nodeStatus{node, n.Version(), os.Getpid(), time.Now(), all, compared}, "", "  ")
 	if err != nil {
 		return err
 	}
