@@ -99,7 +99,7 @@ type shadowBed struct {
 
 func newShadowBed(t *testing.T, channels string, by transport.Medium) *shadowBed {
 	t.Helper()
-	b := &shadowBed{dir: t.TempDir(), ports: ports(t, 12)}
+	b := &shadowBed{dir: t.TempDir(), ports: ports(12)}
 	file := b.write(t, channels)
 	open := func(node, actor string, shadow transport.Medium) *transport.Node {
 		return openPlace(t, transport.Config{File: file, At: node, Actor: actor, Dir: filepath.Join(b.dir, node), Media: []transport.Medium{tcp.Medium{}, shadow},
