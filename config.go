@@ -41,6 +41,9 @@ type Config struct {
 	// nodes. One process of a node does. Empty: another one does.
 	Media []Medium
 
+	// Queues are the kinds of durable queue that File's channels may go through, beside Media: a process that has either joins its node.
+	Queues []QueueMedium
+
 	// Identity is who the node is to others; nil: what File says under trust, and without that, ways that it wants encrypted are refused.
 	Identity netio.Identity
 
@@ -80,8 +83,8 @@ func (c Config) check() (Config, error) {
 		c.Source = filepath.Base(os.Args[0])
 	}
 	faults := []error{nameFault("source", c.Source)}
-	if c.File == "" && (c.Actor != "" || c.At != "" || len(c.Media) > 0) {
-		faults = append(faults, errors.New("there is no File for Actor, At and Media"))
+	if c.File == "" && (c.Actor != "" || c.At != "" || len(c.Media) > 0 || len(c.Queues) > 0) {
+		faults = append(faults, errors.New("there is no File for Actor, At, Media and Queues"))
 	}
 	for name, ch := range c.Channels {
 		faults = append(faults, nameFault("channel", name))

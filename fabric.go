@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/netip"
@@ -57,6 +58,8 @@ type fabric struct {
 	legs    map[legKey]*leg
 	order   []*leg
 	shares  []*share
+	queues  map[string]netio.Queues // by backend
+	takes   map[netio.QueueLine]io.Closer
 	leaving []leaver
 	besides map[legKey]*beside
 	crew    *netio.Crew // of twins and comparisons; nil: there was none yet
@@ -85,7 +88,8 @@ type leaver struct {
 func openFabric(ctx context.Context, n *Node, l *layout) (*fabric, error) {
 	began := time.Now()
 	f := &fabric{node: n, config: &n.config, began: began, start: uint64(began.UnixNano()), ways: map[string]netio.Ways{}, links: map[linkKey]*joint{},
-		mirrors: map[string]*netio.Mirrors{}, outs: map[string]*outgoing{}, legs: map[legKey]*leg{}, faults: map[string]string{}, besides: map[legKey]*beside{}, comparisons: map[string]*comparison{},
+		mirrors: map[string]*netio.Mirrors{}, queues: map[string]netio.Queues{}, takes: map[netio.QueueLine]io.Closer{},
+		outs: map[string]*outgoing{}, legs: map[legKey]*leg{}, faults: map[string]string{}, besides: map[legKey]*beside{}, comparisons: map[string]*comparison{},
 		brought: map[string][]*ring.Ring{}, calls: make(chan func()), over: make(chan struct{})}
 	if err := f.lay(l); err != nil {
 		return nil, errors.Join(err, f.close())
@@ -212,6 +216,9 @@ func (f *fabric) lay(l *layout) error {
 	if err != nil {
 		return err
 	}
+	if err := f.openQueues(l); err != nil {
+		return err
+	}
 	legs := legsOf(l)
 	f.layout = l
 	faults := []error{f.reshare(l)}
@@ -245,6 +252,7 @@ func (f *fabric) lay(l *layout) error {
 	}
 	f.accompany(besides)
 	faults = append(faults, f.dismiss(l))
+	faults = append(faults, f.take(l))
 	for channel, o := range f.outs {
 		if !slices.ContainsFunc(slices.Collect(maps.Keys(f.legs)), func(k legKey) bool { return k.channel == channel }) {
 			faults = append(faults, o.close())
@@ -380,6 +388,14 @@ func (f *fabric) put(spec legSpec) error {
 	var links []route.Link
 	for i, way := range spec.ways {
 		var stripes []netio.Way
+		var queue netio.QueueWay
+		if way.line != nil {
+			var err error
+			if queue, err = f.ship(way); err != nil {
+				return fmt.Errorf("transport: channel %q to node %q: %w", spec.channel, spec.node, err)
+			}
+			stripes = append(stripes, queue)
+		}
 		for _, key := range spec.keysOf(i) {
 			j := f.links[key]
 			if j == nil {
@@ -391,10 +407,11 @@ func (f *fabric) put(spec legSpec) error {
 		if err != nil {
 			return fmt.Errorf("transport: channel %q to node %q: %w", spec.channel, spec.node, err)
 		}
+		c.queue = queue
 		l.ways, links = append(l.ways, c), append(links, c)
 	}
 	var err error
-	if l.failover, err = route.NewFailover(links, route.FailoverOptions{HoldDown: f.config.HoldDown, Events: func(s route.Switch) { f.switched(l, s) }}); err != nil {
+	if l.failover, err = route.NewFailover(links, route.FailoverOptions{HoldDown: f.config.HoldDown, LagBelow: l.leastLag(), Events: func(s route.Switch) { f.switched(l, s) }}); err != nil {
 		return err
 	}
 	o := f.outs[spec.channel]
@@ -430,7 +447,7 @@ func (f *fabric) strike(key legKey, forGood bool) error {
 			return fmt.Errorf("transport: channel %q to node %q: its ways do not let go", key.channel, key.node)
 		}
 	}
-	var faults []error
+	faults := []error{l.leaveQueues()}
 	for _, r := range l.rings {
 		if !forGood {
 			break
@@ -438,7 +455,7 @@ func (f *fabric) strike(key legKey, forGood bool) error {
 		if f.keeps(key, r) {
 			continue
 		}
-		if err := r.Forget(placeOf(key.node)); err != nil && !errors.Is(err, ring.ErrRange) {
+		if err := r.Forget(l.spec.place()); err != nil && !errors.Is(err, ring.ErrRange) {
 			faults = append(faults, err)
 		}
 	}
@@ -465,6 +482,9 @@ func (f *fabric) close() error {
 	}
 	for _, c := range f.comparisons {
 		faults = append(faults, c.close())
+	}
+	for _, q := range f.queues {
+		faults = append(faults, q.Close())
 	}
 	for _, m := range f.mirrors {
 		faults = append(faults, m.Close())

@@ -32,9 +32,10 @@ type candidate struct {
 	has      map[*ring.Ring]int // rings that it carries, by stripe; those without one yet are not in it
 	holds    bool               // the leg's rings are its to carry
 	breaker  *route.Breaker
-	lived    bool          // when it was looked at last
-	probed   time.Duration // when the breaker was last asked
-	err      error         // the latest of what a way refused
+	queue    netio.QueueWay // its only stripe, if that ends in a queue
+	lived    bool           // when it was looked at last
+	probed   time.Duration  // when the breaker was last asked
+	err      error          // the latest of what a way refused
 }
 
 func newCandidate(l *leg, protocol string, stripes []netio.Way, balance topo.Balance, b topo.Breaker) (*candidate, error) {
@@ -55,6 +56,9 @@ func newCandidate(l *leg, protocol string, stripes []netio.Way, balance topo.Bal
 
 // Add has the candidate carry the leg's rings.
 func (c *candidate) Add() (done bool, err error) {
+	if !c.leg.drained(c) {
+		return false, nil // what is in a queue comes first
+	}
 	c.holds = true
 	var faults []error
 	for _, r := range c.leg.rings {
@@ -226,7 +230,7 @@ func (c *candidate) renew() {
 		return
 	}
 	for r, at := range c.has {
-		if r.Gates(placeOf(c.leg.node)) || !c.stripes[at].Alive(c.leg.channel) {
+		if r.Gates(c.leg.spec.place()) || !c.stripes[at].Alive(c.leg.channel) {
 			continue
 		}
 		if err := c.drop(r); err != nil {

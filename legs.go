@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"reflect"
@@ -23,15 +24,28 @@ type legSpec struct {
 	balance       topo.Balance
 	breaker       topo.Breaker
 	group         []string // nodes that share the channel with this one; nil: it gets everything
+	ringBytes     int      // of its publishers
 	evicts        bool     // a place that holds publishers up is cut off
 }
 
 type waySpec struct {
 	protocol string
 	stripes  int
+	line     *netio.QueueLine // into a queue; nil: to the node
+}
+
+// place is the name of the place in a ring from which the leg's ways read it.
+func (s legSpec) place() string {
+	if s.node == "" {
+		return recordPlace
+	}
+	return placeOf(s.node)
 }
 
 func (s legSpec) keysOf(i int) (keys []linkKey) {
+	if s.ways[i].line != nil {
+		return nil
+	}
 	for stripe := range s.ways[i].stripes {
 		keys = append(keys, linkKey{s.ways[i].protocol, s.node, stripe})
 	}
@@ -89,17 +103,20 @@ func legsOf(l *layout) map[legKey]legSpec {
 		if !sends || l.spared(d.Channel, far) {
 			return
 		}
-		s := legSpec{channel: d.Channel, node: far, balance: c.Channel.Balance, breaker: c.Channel.Transport.Breaker, group: l.groupOf(d.Channel, far),
+		s := legSpec{channel: d.Channel, node: far, balance: c.Channel.Balance, breaker: c.Channel.Transport.Breaker, group: l.groupOf(d.Channel, far), ringBytes: c.Channel.RingBytes,
 			evicts: c.Channel.Slow == topo.SlowEvict && c.Channel.Reliability != topo.BestEffort}
 		for _, w := range []*route.Way{&d.Primary, d.Secondary} {
 			if protocol, ok := protocolOf(w); ok {
-				s.ways = append(s.ways, waySpec{protocol, max(w.Stripes, 1)})
+				s.ways = append(s.ways, waySpec{protocol: protocol, stripes: max(w.Stripes, 1)})
+			} else if w != nil && w.Medium == route.Queue && d.Secondary != nil {
+				s.ways = append(s.ways, waySpec{protocol: w.Backend.String(), stripes: 1, line: l.line(c, w, l.at, far)})
 			}
 		}
 		if len(s.ways) > 0 {
 			legs[legKey{d.Channel, far}] = s
 		}
 	})
+	maps.Copy(legs, l.records())
 	return legs
 }
 

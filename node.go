@@ -73,7 +73,7 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 	if l != nil {
 		n.done.Go(func() { n.release(ctx) })
 	}
-	if len(c.Media) > 0 {
+	if len(c.Media) > 0 || len(c.Queues) > 0 {
 		if err := n.join(ctx, l); err != nil {
 			return nil, errors.Join(err, n.Close())
 		}

@@ -51,12 +51,12 @@ var floors = []struct {
 	{"route", 3, "plans, links, failover"},
 	{"route/watch/prom", 4, "metrics client; a leaf of the program"},
 	{"route/watch/otel", 4, "traces client; a leaf of the program"},
-	{"", 5, "the front door: Node, Publisher, Subscriber"},
-	{"bench", 6, "measures everything below"},
-	{"examples", 6, "things to copy from"},
-	{"internal", 6, "what only the program and the tests use"},
-	{"internal/demo", 7, "three processes, reported with bench"},
-	{"cmd", 8, "the program names all"},
+	{"", 6, "the front door: Node, Publisher, Subscriber"},
+	{"bench", 7, "measures everything below"},
+	{"examples", 7, "things to copy from"},
+	{"internal", 7, "what only the program and the tests use"},
+	{"internal/demo", 8, "three processes, reported with bench"},
+	{"cmd", 9, "the program names all"},
 }
 
 // hotWing must build and be audited alone: these packages reach no other third-party module, directly or through the module.

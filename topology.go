@@ -158,7 +158,7 @@ func (l *layout) farNodes(channel string) (nodes []string) {
 		return nil
 	}
 	for _, d := range c.Decisions {
-		if d.From.Node == l.at && d.To.Node != l.at && d.To.Node != "" && !slices.Contains(nodes, d.To.Node) && !l.spared(channel, d.To.Node) {
+		if d.From.Node == l.at && d.To.Node != l.at && d.To.Node != "" && !queueOnly(&d) && !slices.Contains(nodes, d.To.Node) && !l.spared(channel, d.To.Node) {
 			nodes = append(nodes, d.To.Node)
 		}
 	}
@@ -183,6 +183,9 @@ func (l *layout) hold(channel string, r *ring.Ring, mirror bool) error {
 		for _, node := range l.farNodes(channel) { // a way that is not there yet loses nothing, unless that is what it may cost
 			places = append(places, ring.ReaderOptions{Name: placeOf(node), Held: c.Channel.Slow != topo.SlowDrop && c.Channel.Slow != topo.SlowEvict})
 		}
+	}
+	if _, ok := l.recordOf(c); ok && !mirror {
+		places = append(places, ring.ReaderOptions{Name: recordPlace, Held: true})
 	}
 	var faults []error
 	for _, o := range places {

@@ -17,6 +17,7 @@ type feed struct {
 	out       int    // envelopes under way
 	back      bool   // one was not accepted: once nothing is under way, it goes on from the cursor
 	gone      bool   // taken out
+	leaves    bool   // no more is put: it is let go once nothing is under way
 	heard     bool   // an envelope of it was accepted
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -103,10 +104,12 @@ type Shipper struct {
 	again  time.Time // nothing is put before
 	ended  error
 
-	mu     sync.Mutex
-	added  []*feed
-	fresh  atomic.Bool
-	closed bool
+	mu      sync.Mutex
+	added   []*feed
+	has     map[*ring.Ring]bool // rings, and whether they are to be let go
+	leaving atomic.Bool         // some are
+	fresh   atomic.Bool
+	closed  bool
 
 	counts struct{ envelopes, frames, unknown, rejected, refused, lost atomic.Uint64 }
 	why    atomic.Pointer[error]
@@ -132,7 +135,7 @@ func NewShipper(p Producer, o ShipperOptions) (*Shipper, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Shipper{options: o, channel: seal.ChannelID(o.Channel), dress: d, producer: p, retry: leastRetry, flight: make([]flight, 0, 2*o.Window),
+	return &Shipper{options: o, channel: seal.ChannelID(o.Channel), dress: d, producer: p, retry: leastRetry, has: map[*ring.Ring]bool{}, flight: make([]flight, 0, 2*o.Window),
 		batch: make([]Envelope, 0, putAtOnce), way: make([]flight, 0, putAtOnce), out: make([]Outcome, settleMost),
 		slab: make([]byte, o.Body+seal.FragmentHeader)}, nil
 }
@@ -149,9 +152,50 @@ func (s *Shipper) Add(r *ring.Ring) error {
 	if err != nil {
 		return fmt.Errorf("mqadapt: shipper of channel %q: %w", s.options.Channel, err)
 	}
-	s.added = append(s.added, f)
+	s.added, s.has[r] = append(s.added, f), false
 	s.fresh.Store(true)
 	return nil
+}
+
+// Remove has the shipper carry a ring no more. It reports false until what is under way has its outcome and a Do has let go, and is asked
+// again. The place in the ring stays, behind what was accepted, for whoever of its name carries the ring next. It may be called from any
+// goroutine.
+func (s *Shipper) Remove(r *ring.Ring) (done bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.has[r]; !ok || s.closed {
+		return true
+	}
+	s.has[r] = true
+	s.leaving.Store(true)
+	return false
+}
+
+// letGo gives back the rings that are to leave and have nothing under way.
+func (s *Shipper) letGo() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var faults []error
+	left := false
+	for r, leaves := range s.has {
+		if !leaves {
+			continue
+		}
+		i := slices.IndexFunc(s.feeds, func(f *feed) bool { return f.ring == r })
+		if i >= 0 {
+			f := s.feeds[i]
+			if f.leaves = true; f.out > 0 {
+				left = true
+				continue
+			}
+			f.gone = true
+			faults = append(faults, f.reader.HandOver())
+			s.feeds = slices.Delete(s.feeds, i, i+1)
+		}
+		delete(s.has, r)
+	}
+	s.leaving.Store(left)
+	return errors.Join(faults...)
 }
 
 func (s *Shipper) adopt() {
@@ -183,6 +227,11 @@ func (s *Shipper) do() (int, error) {
 	if err != nil {
 		s.ended = fmt.Errorf("mqadapt: shipper of channel %q: %w", s.options.Channel, err)
 		return settled, s.ended
+	}
+	if s.leaving.Load() {
+		if err := s.letGo(); err != nil {
+			return settled, err
+		}
 	}
 	if !s.again.IsZero() {
 		if time.Now().Before(s.again) {
@@ -278,6 +327,9 @@ func (s *Shipper) landed(w *flight, o Outcome) error {
 
 // carry puts the next envelopes of a ring, at most a batch.
 func (s *Shipper) carry(f *feed) (n int, err error) {
+	if f.leaves {
+		return 0, nil
+	}
 	if f.back {
 		if f.out > 0 {
 			return 0, nil
@@ -335,10 +387,14 @@ func (s *Shipper) drop(f *feed, err error) error {
 		if again, e := newFeed(f.ring, s.options.Name); e == nil {
 			again.due = min(f.confirmed, again.due)
 			s.feeds = append(s.feeds, again)
+			return err
 		} else {
 			err = errors.Join(err, e)
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.has, f.ring)
 	return err
 }
 
@@ -387,6 +443,14 @@ func (s *Shipper) Idle() bool {
 		}
 	}
 	return true
+}
+
+// Lag is how many bytes of the rings are not accepted. It belongs to the goroutine of Do.
+func (s *Shipper) Lag() (n uint64) {
+	for _, f := range s.feeds {
+		n += f.reader.Lag()
+	}
+	return n
 }
 
 // ShipperStats is what a shipper has done.

@@ -12,9 +12,10 @@ import (
 // stream is what a taker knows of one source.
 type stream struct {
 	mirror *netio.Mirror
+	inside bool   // the mirror was entered: no other way is at it
 	next   uint64 // number that is due
+	lost   uint64 // of those since the last that was delivered
 	epoch  uint32 // of the frame delivered last
-	voice  uint64 // epoch the mirror was told; beyond 32 bits: none
 	fresh  bool   // nothing was delivered: what is passed was never due
 	lax    bool   // the next gap is passed
 	staged bool
@@ -65,6 +66,9 @@ func (t *Taker) take(d Delivery) (fate, error) {
 	if err != nil {
 		return taken, err
 	}
+	if !t.enter(s) {
+		return blocked, nil
+	}
 	if last < s.next {
 		if h.Kind != seal.Lost && offset == 0 {
 			t.counts.repeated.Add(last - h.Seq + 1)
@@ -104,16 +108,40 @@ func (t *Taker) stream(h *seal.Header) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{mirror: m, voice: ^uint64(0)}
+	s := &stream{mirror: m}
 	if m == nil {
 		if s.mirror, err = t.inbox.Open(h.Source, h.Seq); err != nil {
 			return nil, err
 		}
 		s.fresh = true
 	}
-	s.next = s.mirror.Seq()
+	s.next = s.mirror.Stood()
 	t.streams[h.Source] = s
 	return s, nil
+}
+
+// enter takes the mirror until the batch ends. What another way has brought meanwhile is not due any more.
+func (t *Taker) enter(s *stream) bool {
+	if s.inside {
+		return true
+	}
+	if s.inside = s.mirror.Enter(); !s.inside {
+		return false
+	}
+	if seq := s.mirror.Seq(); seq > s.next {
+		s.next, s.lost, s.fresh, s.partAt = seq, 0, false, 0
+	}
+	return true
+}
+
+// leave gives all mirrors back.
+func (t *Taker) leave() {
+	for _, s := range t.streams {
+		if s.flush(); s.inside {
+			s.mirror.Leave()
+			s.inside = false
+		}
+	}
 }
 
 // pass gives the numbers before to up. In a stream of which nothing was delivered yet they were never due.
@@ -121,8 +149,16 @@ func (t *Taker) pass(s *stream, to uint64) {
 	if to > s.next {
 		if !s.fresh {
 			t.counts.lost.Add(to - s.next)
+			s.lost += to - s.next
 		}
 		s.next, s.partAt = to, 0
+	}
+}
+
+// giveUp passes the frame that is due.
+func (s *stream) giveUp() {
+	if s.next++; !s.fresh {
+		s.lost++
 	}
 }
 
@@ -136,27 +172,18 @@ func (t *Taker) deliver(s *stream, epoch uint32, run []byte, d Delivery) (fate, 
 				return taken, err
 			}
 			rest := seal.After(run, s.next, s.next)
-			s.next++
+			s.giveUp()
 			run = rest
 			continue
 		}
-		if s.next != w.Seq() || uint64(epoch) != s.voice {
-			lost := s.next - w.Seq()
-			if s.fresh {
-				lost = 0
-			}
-			if err := w.Continue(uint64(epoch), s.next, lost); err != nil {
-				return taken, err
-			}
-		}
-		switch err := w.Append(part, n); {
+		switch err := s.mirror.Bring(epoch, s.next, s.lost, part, n); {
 		case errors.Is(err, ring.ErrFull):
 			t.counts.full.Add(1)
 			return blocked, nil
 		case err != nil:
 			return taken, err
 		}
-		s.voice, s.epoch, s.fresh, s.staged = uint64(epoch), epoch, false, true
+		s.epoch, s.lost, s.fresh, s.staged = epoch, 0, false, true
 		s.next += uint64(n)
 		t.counts.frames.Add(uint64(n))
 		run = run[len(part):]
@@ -190,7 +217,7 @@ func (t *Taker) assemble(s *stream, h *seal.Header, d Delivery, offset, total in
 		if offset+len(part) < total {
 			return taken, nil
 		}
-		s.next++
+		s.giveUp()
 		return taken, t.refuse(d, &t.counts.tooLarge, ErrTooLarge)
 	}
 	switch {

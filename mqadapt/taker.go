@@ -140,6 +140,7 @@ func (t *Taker) Do() (n int, err error) {
 }
 
 func (t *Taker) do() (n int, err error) {
+	defer t.leave()
 	if t.at == t.n {
 		t.at = 0
 		if t.n, err = t.consumer.Get(t.batch, 0); err != nil {

@@ -203,6 +203,7 @@ func (d *differ) decisions(was, is []Decision) {
 		d.way(between, &o.Primary, &n.Primary)
 		d.way(between+", fallback", o.Secondary, n.Secondary)
 		d.way(between+", shadow", o.Shadow, n.Shadow)
+		d.value(Changed, between+", recorded", fmt.Sprint(o.Recorded), fmt.Sprint(n.Recorded))
 	}
 	for _, o := range was {
 		if _, left := old[key(o)]; left {

@@ -59,6 +59,7 @@ type Decision struct {
 	Secondary  *Way // takes over when the primary fails; nil: nothing does
 	Shadow     *Way // runs beside the primary; nil: nothing does
 	Rejected   []Rejection
+	Recorded   bool  // whichever way carries it, the queue gets it, too
 	Durability Level // of the weaker way
 }
 

@@ -66,6 +66,9 @@ func (d Decision) String() string {
 	if d.Shadow != nil {
 		s += "; beside it " + d.Shadow.String()
 	}
+	if d.Recorded {
+		s += "; recorded in the queue"
+	}
 	return s + " [" + d.Primary.Rule + "]"
 }
 
@@ -79,6 +82,9 @@ func (d Decision) WriteText(w io.Writer) error {
 	}
 	if d.Shadow != nil {
 		d.Shadow.write(&b, "shadow")
+	}
+	if d.Recorded {
+		b.WriteString("  record       all of it is put into the queue, whichever way carries it\n")
 	}
 	fmt.Fprintf(&b, "  durability   %s: %s\n  rejected\n", d.Durability, d.Durability.words())
 	for _, r := range d.Rejected {
@@ -161,6 +167,9 @@ func (p *Plan) Version() string {
 		_ = e.Encode(c.Rings)
 		for _, d := range c.Decisions {
 			_ = e.Encode([]string{d.From.String(), d.To.String(), d.Primary.carried(), d.Secondary.carried(), d.Shadow.carried()})
+			if d.Recorded {
+				_ = e.Encode("recorded")
+			}
 		}
 	}
 	_ = e.Encode(p.Nodes)
@@ -217,8 +226,9 @@ func (d Decision) MarshalJSON() ([]byte, error) {
 		Primary    Way         `json:"primary"`
 		Secondary  *Way        `json:"secondary,omitempty"`
 		Shadow     *Way        `json:"shadow,omitempty"`
+		Recorded   bool        `json:"recorded,omitempty"`
 		Rejected   []Rejection `json:"rejected"`
-	}{d.Channel, d.From, d.To, d.Distance, d.Primary.Rule, d.Durability, d.Primary, d.Secondary, d.Shadow, d.Rejected})
+	}{d.Channel, d.From, d.To, d.Distance, d.Primary.Rule, d.Durability, d.Primary, d.Secondary, d.Shadow, d.Recorded, d.Rejected})
 }
 
 // MarshalJSON is the plan with its version; no secret is in it.

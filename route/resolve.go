@@ -115,6 +115,7 @@ func (q *question) find(s topo.Severity, rule, key, remedy, format string, args 
 func (q *question) decide() Decision {
 	d := Decision{Channel: q.ch.Name, From: q.from, To: q.to, Distance: q.distance}
 	d.Primary, d.Secondary = q.ways()
+	d.Recorded = q.k.Mode == topo.ModeHybrid
 	d.Shadow = q.shadow(d.Primary)
 	for _, w := range []*Way{&d.Primary, d.Secondary, d.Shadow} {
 		if w != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/alphapulse/transport"
+	"github.com/alphapulse/transport/mqadapt/journal"
 	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/netio/express"
 	"github.com/alphapulse/transport/netio/quic"
@@ -28,6 +29,11 @@ import (
 // media are all that there are.
 func media() []transport.Medium {
 	return []transport.Medium{tcp.Medium{}, quic.Medium{}, udp.Medium{}, express.Medium{}}
+}
+
+// queues are all that there are.
+func queues() []transport.QueueMedium {
+	return []transport.QueueMedium{journal.Medium{}}
 }
 
 const statusEvery = 500 * time.Millisecond
@@ -47,7 +53,7 @@ type nodeStatus struct {
 }
 
 func newRun() *cobra.Command {
-	c := transport.Config{Media: media()}
+	c := transport.Config{Media: media(), Queues: queues()}
 	past := ""
 	cmd := &cobra.Command{
 		Use:   "run FILE --node NAME",

@@ -1,0 +1,243 @@
+package transport
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+
+	"github.com/alphapulse/transport/netio"
+	"github.com/alphapulse/transport/ring"
+	"github.com/alphapulse/transport/route"
+	"github.com/alphapulse/transport/route/topo"
+	"github.com/alphapulse/transport/seal"
+)
+
+// Through a queue a channel goes in one of two roles, or both.
+//
+//	record   a queue of the channel's name: everything that is published here is put into it, from a place of its own. Where no way leads to
+//	         a node but the queue, that node takes from it.
+//	relief   a queue for one node, a way of its leg: it is put into while it has the leg's place, and the node takes from it all the time.
+//
+// What the relief has accepted the ring has released, and no other way may go on behind it before the node has all of it: see leg.drained.
+// So the queue's end is the marker, and nothing overtakes it.
+
+// recordPlace is the name of the place in a ring from which it is recorded. No subscriber's has a blank.
+const recordPlace = "into queue"
+
+func queueOnly(d *route.Decision) bool { return d.Primary.Medium == route.Queue && d.Secondary == nil }
+
+// recordOf is the queue that a channel is recorded in here.
+func (l *layout) recordOf(c *route.ChannelPlan) (w *route.Way, ok bool) {
+	for i := range c.Decisions {
+		d := &c.Decisions[i]
+		if d.From.Node != l.at || d.To.Node == "" {
+			continue
+		}
+		switch {
+		case queueOnly(d):
+			return &d.Primary, true
+		case d.Recorded && d.Secondary != nil && d.Secondary.Medium == route.Queue:
+			return d.Secondary, true
+		}
+	}
+	return nil, false
+}
+
+// records are the legs that end in a queue.
+func (l *layout) records() map[legKey]legSpec {
+	legs := map[legKey]legSpec{}
+	for i := range l.plan.Channels {
+		c := &l.plan.Channels[i]
+		if w, ok := l.recordOf(c); ok {
+			legs[legKey{c.Channel.Name, ""}] = legSpec{channel: c.Channel.Name, balance: c.Channel.Balance, breaker: c.Channel.Transport.Breaker,
+				ways: []waySpec{{protocol: w.Backend.String(), stripes: 1, line: l.line(c, w, l.at, "")}}}
+		}
+	}
+	return legs
+}
+
+// line is a queue of a channel, as both ends call it: what publishers of from put, for everybody or for one node.
+func (l *layout) line(c *route.ChannelPlan, w *route.Way, from, to string) *netio.QueueLine {
+	q := &netio.QueueLine{Channel: c.Channel.Name, Queue: w.Queue, RoutingKey: w.RoutingKey, From: from, To: to, Place: recordPlace}
+	if to != "" {
+		q.Place = placeOf(to)
+	}
+	if d := c.Channel.Transport.Durability; d != topo.DurabilityAuto {
+		q.Durability = d.String()
+	}
+	if w.Encryption == topo.EncryptAES256GCM || w.Encryption == topo.EncryptChaCha20Poly1305 {
+		k := c.Channel.Transport.Secret
+		if secret, err := seal.ParseSecret(k.String(), k.Reveal()); err == nil { // openQueues has seen to it
+			q.Secret = &secret
+		}
+	}
+	return q
+}
+
+// queueWays calls fn for each way through a queue that begins or ends on this node.
+func (l *layout) queueWays(fn func(c *route.ChannelPlan, d *route.Decision, w *route.Way)) {
+	for i := range l.plan.Channels {
+		c := &l.plan.Channels[i]
+		for j := range c.Decisions {
+			d := &c.Decisions[j]
+			for _, w := range []*route.Way{&d.Primary, d.Secondary} {
+				if w != nil && w.Medium == route.Queue && (d.From.Node == l.at || d.To.Node == l.at) && d.To.Node != "" {
+					fn(c, d, w)
+				}
+			}
+		}
+	}
+}
+
+// openQueues opens the kinds of queue that l needs, and says all that is wrong with its queues.
+func (f *fabric) openQueues(l *layout) error {
+	var faults []error
+	fault := func(c *route.ChannelPlan, format string, args ...any) {
+		faults = append(faults, fmt.Errorf("%w: %s: channel %q: "+format, append([]any{ErrConfig, c.Channel.At, c.Channel.Name}, args...)...))
+	}
+	l.queueWays(func(c *route.ChannelPlan, d *route.Decision, w *route.Way) {
+		k := &c.Channel.Transport
+		if w.Encryption == topo.EncryptAES256GCM || w.Encryption == topo.EncryptChaCha20Poly1305 {
+			if k.Secret.IsZero() {
+				fault(c, "what lies in a queue is sealed with a secret: add secret, or tls for the queue in place of encryption")
+			} else if _, err := seal.ParseSecret(k.Secret.String(), k.Secret.Reveal()); err != nil {
+				fault(c, "%w", err)
+			}
+		}
+		if w.Backend == topo.Journal && !l.oneMachine(d.From.Node, d.To.Node) {
+			fault(c, "a journal is files of one machine, and %s and %s are two by their hostnames: name a broker, or a mode without a queue", d.From.Node, d.To.Node)
+			return
+		}
+		backend := w.Backend.String()
+		if f.queues[backend] != nil {
+			return
+		}
+		i := slices.IndexFunc(f.config.Queues, func(m QueueMedium) bool { return m.Backend() == backend })
+		if i < 0 {
+			fault(c, "it goes through %s, and Queues does not have that: %s", backend, listed(f.config.Queues, func(m QueueMedium) string { return m.Backend() }))
+			return
+		}
+		q, err := f.config.Queues[i].Open(f.site(l, w.Backend))
+		if err != nil {
+			fault(c, "%w", err)
+			return
+		}
+		f.queues[backend] = q
+	})
+	return errors.Join(faults...)
+}
+
+// oneMachine reports whether two nodes share their files: they have one hostname, or without one an address.
+func (l *layout) oneMachine(a, b string) bool {
+	x, y := l.topology.Node(a), l.topology.Node(b)
+	if a == b || x == nil || y == nil {
+		return true
+	}
+	if x.Hostname != "" || y.Hostname != "" {
+		return x.Hostname == y.Hostname
+	}
+	return slices.ContainsFunc(x.Addresses, func(at string) bool { return slices.Contains(y.Addresses, at) })
+}
+
+// site is this node as a kind of queue sees it.
+func (f *fabric) site(l *layout, b topo.Backend) netio.QueueSite {
+	s := netio.QueueSite{Node: l.at, Topology: cmp.Or(l.topology.Name, "topology"), Notes: f.note}
+	if q := l.topology.Queue(b); q != nil {
+		s.Addresses, s.User, s.TLS, s.Directory = q.Addresses, q.User, q.TLS, q.Directory
+		if !q.Password.IsZero() {
+			s.Password = q.Password.Reveal
+		}
+	}
+	return s
+}
+
+// ship opens the way into a queue.
+func (f *fabric) ship(s waySpec) (netio.QueueWay, error) {
+	line := *s.line
+	if line.To != "" {
+		line.Mark = filepath.Join(f.config.Dir, ".queued-"+line.Channel+"-"+line.To)
+	}
+	return f.queues[s.protocol].Ship(line)
+}
+
+// take has what queues hold for this node come, as l says.
+func (f *fabric) take(l *layout) error {
+	due := map[netio.QueueLine]queueEnd{}
+	l.queueWays(func(c *route.ChannelPlan, d *route.Decision, w *route.Way) {
+		if d.To.Node != l.at || d.From.Node == l.at {
+			return
+		}
+		to := ""
+		if !queueOnly(d) {
+			to = l.at
+		}
+		q := l.line(c, w, d.From.Node, to)
+		secret := q.Secret
+		q.Place, q.Group, q.Secret = "", l.at, nil
+		if nodes := l.groupOf(c.Channel.Name, l.at); to == "" && nodes != nil {
+			q.Group = nodes[0] // they are one group
+		}
+		due[*q] = queueEnd{w.Backend.String(), secret}
+	})
+	var faults []error
+	for q, t := range f.takes {
+		if _, ok := due[q]; !ok {
+			faults = append(faults, t.Close())
+			delete(f.takes, q)
+		}
+	}
+	for q, end := range due {
+		if f.takes[q] != nil {
+			continue
+		}
+		t, err := f.takeOne(q, end)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		f.takes[q] = t
+	}
+	return errors.Join(faults...)
+}
+
+// queueEnd is what a line that is taken from has beyond what tells it from others.
+type queueEnd struct {
+	backend string
+	secret  *seal.Secret
+}
+
+func (f *fabric) takeOne(q netio.QueueLine, end queueEnd) (t io.Closer, err error) {
+	q.Secret = end.secret
+	if q.Mirrors, err = f.mirrorsOf(q.Channel); err != nil {
+		return nil, err
+	}
+	return f.queues[end.backend].Take(q)
+}
+
+// drained reports whether a way may take the leg's place: no queue beside it has anything that the node has not taken.
+func (l *leg) drained(but *candidate) bool {
+	return !slices.ContainsFunc(l.ways, func(c *candidate) bool { return c != but && c.queue != nil && !c.queue.Drained() })
+}
+
+// leastLag is how little has to be in a queue before its leg goes back to a better way: then what is published while the rest is taken has
+// room in the ring.
+func (l *leg) leastLag() uint64 {
+	if len(l.ways) < 2 || !slices.ContainsFunc(l.ways, func(c *candidate) bool { return c.queue != nil }) {
+		return 0
+	}
+	return uint64(cmp.Or(l.spec.ringBytes, ring.DefaultCapacity)) / 2
+}
+
+// leaveQueues closes the leg's ways into queues.
+func (l *leg) leaveQueues() error {
+	var faults []error
+	for _, c := range l.ways {
+		if c.queue != nil {
+			faults = append(faults, c.queue.Close())
+		}
+	}
+	return errors.Join(faults...)
+}
