@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync/atomic"
+	"strconv"
 	"testing"
 	"time"
 
 	transport "github.com/alphapulse/transport"
 	"github.com/alphapulse/transport/mqadapt/journal"
 	"github.com/alphapulse/transport/netio"
-	"github.com/alphapulse/transport/netio/tcp"
 	"github.com/alphapulse/transport/ring"
 	"github.com/alphapulse/transport/seal"
 )
@@ -149,5 +148,11 @@ func TestChannelGoesThroughTheQueue(t *testing.T) {
 	}
 }
 
-var _ = tcp.Medium{}
-var _ atomic.Bool
+
+// scaled divides a count by PULSE_SCALE, but leaves at least least.
+func scaled(count, least int) int {
+	if scale, err := strconv.Atoi(os.Getenv("PULSE_SCALE")); err == nil && scale > 1 {
+		return max(count/scale, least)
+	}
+	return count
+}
