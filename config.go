@@ -75,6 +75,8 @@ type Channel struct {
 	// Durable names this node's subscriber across restarts: what it has not released stays in the rings while it is
 	// away, as long as they have room, and its successor goes on there. Empty: the subscriber's place ends with it.
 	Durable string
+
+	held bool // publishers wait for it even while it is dead and the ring full
 }
 
 // check returns c with defaults, or all its faults.

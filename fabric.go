@@ -134,6 +134,9 @@ func (f *fabric) look() {
 	for channel, o := range f.outs {
 		added, gone, err := o.look()
 		f.told("channel "+channel, err)
+		for _, r := range added { // the publisher may be about to
+			f.told(fmt.Sprintf("channel %s, places in ring %x", channel, r.Info().Instance), f.layout.hold(channel, r, false))
+		}
 		for _, r := range gone {
 			f.leaving = append(f.leaving, leaver{channel, r})
 			for _, s := range f.shares {

@@ -288,3 +288,45 @@ func TestBacklogIsTakenBeforeTheLinkGoesOn(t *testing.T) {
 	t.Logf("direct after %s, %d messages behind then, %d bytes at most, a publisher waited %s at most", took.Round(time.Millisecond), behind, most,
 		worst.Round(time.Microsecond))
 }
+
+// A node that begins its next life while the other has not taken what is in the queue gives the link nothing before that.
+func TestNextLifeWaitsForWhatIsInTheQueue(t *testing.T) {
+	file := queued(t, t.TempDir(), "mode: direct_with_mq_fallback", ports(8))
+	left := openQueued(t, file, "left", "feed", tcp.Medium{})
+	pub, err := left.Publisher("quotes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	backlog := uint64(scaled(200_000, 50_000))
+	if err := sendUpTo(pub, backlog, 20*time.Second); err != nil {
+		t.Fatal(err, carriages(t, left)())
+	}
+	until(t, left, "by queue", carriedBy("journal"))
+	if err := left.Close(); err != nil {
+		t.Fatal(err)
+	}
+	right := openQueued(t, file, "right", "desk", tcp.Medium{}) // there first: the link is alive when left looks
+	in, err := right.Subscriber("quotes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &order{T: t, next: map[uint64]uint64{}}
+	o.poll(in, 1, 20*time.Second, func() any { return nil }) // and then takes no more for now
+	left = openQueued(t, file, "left", "feed", tcp.Medium{})
+	if pub, err = left.Publisher("quotes"); err != nil {
+		t.Fatal(err)
+	}
+	if err := sendUpTo(pub, pub.Seq()+999, 20*time.Second); err != nil {
+		t.Fatal(err, carriages(t, left)())
+	}
+	until(t, left, "connected", func(c transport.Carriage) bool { return c.Ways[0].Alive })
+	o.poll(in, pub.Seq()-1, 20*time.Second, carriages(t, left))
+	until(t, left, "direct", carriedBy("tcp"))
+	if err := sendUpTo(pub, pub.Seq()+999, 20*time.Second); err != nil {
+		t.Fatal(err, carriages(t, left)())
+	}
+	o.poll(in, pub.Seq()-1, 20*time.Second, carriages(t, left))
+	if in.Lost() != 0 {
+		t.Errorf("%d lost", in.Lost())
+	}
+}

@@ -208,7 +208,7 @@ func (r *roster) attach(path string) error {
 // add opens a reader on a ring: from the start in rings made after the subscriber, after what it had in rings it lost. What a
 // mirror does not begin with was never due here.
 func (r *roster) add(of *ring.Ring, path string, source uint64, mirror bool) error {
-	o := ring.ReaderOptions{Mode: r.options.Mode, From: r.options.From, Name: r.options.Durable, Durable: r.options.Durable != ""}
+	o := ring.ReaderOptions{Mode: r.options.Mode, From: r.options.From, Name: r.options.Durable, Durable: r.options.Durable != "", Held: r.options.held}
 	next, again := r.resumes[source]
 	if r.late || again {
 		o.From = ring.Oldest

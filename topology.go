@@ -108,6 +108,7 @@ func (l *layout) apply(c *Config) {
 		for _, name := range a.Inputs {
 			if one := channels[name]; one.Durable == "" && one.Mode == ring.Gate {
 				one.Durable = a.Name
+				one.held = waits(&l.channel(name).Channel) && l.channel(name).Channel.Reliability == topo.GuaranteedDelivery
 				channels[name] = one
 			}
 		}
@@ -175,13 +176,13 @@ func (l *layout) hold(channel string, r *ring.Ring, mirror bool) error {
 	}
 	var places []ring.ReaderOptions
 	if c.Channel.Slow != topo.SlowDrop {
-		for _, name := range l.readers(channel) {
-			places = append(places, ring.ReaderOptions{Name: name})
+		for _, name := range l.readers(channel) { // a guarantee holds for one that is dead, too: what fills up is a queue, not the ring alone
+			places = append(places, ring.ReaderOptions{Name: name, Held: waits(&c.Channel) && c.Channel.Reliability == topo.GuaranteedDelivery})
 		}
 	}
 	if !mirror && c.Channel.Reliability != topo.BestEffort {
 		for _, node := range l.farNodes(channel) { // a way that is not there yet loses nothing, unless that is what it may cost
-			places = append(places, ring.ReaderOptions{Name: placeOf(node), Held: c.Channel.Slow != topo.SlowDrop && c.Channel.Slow != topo.SlowEvict})
+			places = append(places, ring.ReaderOptions{Name: placeOf(node), Held: waits(&c.Channel)})
 		}
 	}
 	if _, ok := l.recordOf(c); ok && !mirror {
@@ -200,6 +201,9 @@ func (l *layout) hold(channel string, r *ring.Ring, mirror bool) error {
 	}
 	return errors.Join(faults...)
 }
+
+// waits reports whether publishers of a channel wait for who does not keep up.
+func waits(c *topo.Channel) bool { return c.Slow != topo.SlowDrop && c.Slow != topo.SlowEvict }
 
 func (l *layout) channel(name string) *route.ChannelPlan {
 	if l == nil {
