@@ -142,6 +142,9 @@ func (b *Broker) Start() error {
 	if err != nil {
 		return fmt.Errorf("brokers: %s: %w", b.Kind, err)
 	}
+	if err := sys.KeepFiles(); err != nil { // it may outlive us, and with it a lock
+		return fmt.Errorf("brokers: %s: %w", b.Kind, err)
+	}
 	log, err := os.OpenFile(b.log(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("brokers: %w", err)

@@ -92,12 +92,26 @@ func TestWhatAKilledProcessLeftIsSwept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	held, err := os.Create(filepath.Join(t.TempDir(), "held"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), "BROKERS_TEST_LEAVES=1")
+	cmd.Env, cmd.ExtraFiles = append(os.Environ(), "BROKERS_TEST_LEAVES=1"), []*os.File{held}
 	out, err := cmd.Output()
 	var pid int
 	if _, e := fmt.Sscan(string(out), &pid); err != nil || e != nil || startOf(pid) == 0 {
 		t.Fatalf("%s: %v, %v", out, err, e)
+	}
+	open, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil || len(open) == 0 {
+		t.Error(open, err)
+	}
+	for _, fd := range open { // a lock that its owner inherited would live as long as the broker
+		if to, err := os.Readlink(fd); err == nil && to == held.Name() {
+			t.Errorf("it inherited %s", to)
+		}
 	}
 	sweep()
 	for end := time.Now().Add(10 * time.Second); groupLives(pid); time.Sleep(time.Millisecond) {

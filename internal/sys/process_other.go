@@ -12,3 +12,6 @@ func OwnGroup() *syscall.SysProcAttr { return nil }
 
 // SignalGroup signals every process of a group, on Linux.
 func SignalGroup(int, syscall.Signal) error { return errors.ErrUnsupported }
+
+// KeepFiles does nothing where there is no close_range.
+func KeepFiles() error { return nil }

@@ -24,8 +24,8 @@ const (
 
 var errLease = errors.New("another member has the group: nothing was read within the lease")
 
-// Consumer is a member of a group. It belongs to one goroutine, but for Close. The zero Consumer is not valid.
-type Consumer struct {
+// consumer is a member of a group. It belongs to one goroutine, but for Close.
+type consumer struct {
 	q      *Queue
 	client *redis.Client
 	group  string
@@ -57,7 +57,7 @@ type lent struct {
 }
 
 // found makes the group, if there is none. It looks first: a server without memory refuses to make one, whether there is one or not.
-func (c *Consumer) found() error {
+func (c *consumer) found() error {
 	ctx := context.Background()
 	groups, err := c.client.XInfoGroups(ctx, c.q.options.Stream).Result()
 	if err == nil && slices.ContainsFunc(groups, func(g redis.XInfoGroup) bool { return g.Name == c.group }) {
@@ -74,7 +74,7 @@ func (c *Consumer) found() error {
 }
 
 // removed is how many entries the stream had that are not there any more; 0 without a stream.
-func (c *Consumer) removed(ctx context.Context) int64 {
+func (c *consumer) removed(ctx context.Context) int64 {
 	info, err := c.client.XInfoStream(ctx, c.q.options.Stream).Result()
 	if err != nil {
 		return 0
@@ -82,7 +82,7 @@ func (c *Consumer) removed(ctx context.Context) int64 {
 	return max(info.EntriesAdded-info.Length, 0)
 }
 
-func (c *Consumer) fault(err error) error {
+func (c *consumer) fault(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -93,7 +93,7 @@ func (c *Consumer) fault(err error) error {
 }
 
 // Get reads the next entries, for who has the group. Others wait.
-func (c *Consumer) Get(batch []mqadapt.Delivery, wait time.Duration) (n int, err error) {
+func (c *consumer) Get(batch []mqadapt.Delivery, wait time.Duration) (n int, err error) {
 	until := time.Now().Add(wait)
 	for {
 		if c.closed.Load() {
@@ -113,7 +113,7 @@ func (c *Consumer) Get(batch []mqadapt.Delivery, wait time.Duration) (n int, err
 }
 
 // await waits for an entry after the last one, without taking it, or for the next try.
-func (c *Consumer) await(d time.Duration) error {
+func (c *consumer) await(d time.Duration) error {
 	if !c.active || d < time.Millisecond {
 		time.Sleep(min(d, standby))
 		return nil
@@ -125,7 +125,7 @@ func (c *Consumer) await(d time.Duration) error {
 	return err
 }
 
-func (c *Consumer) get(batch []mqadapt.Delivery) (n int, err error) {
+func (c *consumer) get(batch []mqadapt.Delivery) (n int, err error) {
 	if !c.active {
 		if ok, err := c.begin(); !ok || err != nil {
 			return 0, err
@@ -148,7 +148,7 @@ func (c *Consumer) get(batch []mqadapt.Delivery) (n int, err error) {
 }
 
 // begin takes the group, if nobody has it, and goes where it is.
-func (c *Consumer) begin() (bool, error) {
+func (c *consumer) begin() (bool, error) {
 	ctx := context.Background()
 	ok, err := c.q.scripts.begin.Run(ctx, c.client, c.keys(), c.token, c.q.options.Lease.Milliseconds()).Bool()
 	if !ok || err != nil {
@@ -171,7 +171,7 @@ func (c *Consumer) begin() (bool, error) {
 }
 
 // claim takes what was given out under other names. Since Redis 7 it also hears of entries that were given out and trimmed, here and never again.
-func (c *Consumer) claim(ctx context.Context) error {
+func (c *consumer) claim(ctx context.Context) error {
 	for start := "0-0"; ; {
 		reply, err := c.client.Do(ctx, "xautoclaim", c.q.options.Stream, c.group, member, 0, start, "count", claimAtOnce, "justid").Slice()
 		if err != nil {
@@ -188,10 +188,10 @@ func (c *Consumer) claim(ctx context.Context) error {
 	}
 }
 
-func (c *Consumer) keys() []string { return []string{c.q.options.Stream, c.lease} }
+func (c *consumer) keys() []string { return []string{c.q.options.Stream, c.lease} }
 
 // next reads at most n entries.
-func (c *Consumer) next(n int) (lot, error) {
+func (c *consumer) next(n int) (lot, error) {
 	from, ask := ">", 0
 	if c.history {
 		from = c.last.String()
@@ -216,7 +216,7 @@ func (c *Consumer) next(n int) (lot, error) {
 }
 
 // lend makes deliveries of what was read. Of what is gone the group learns how much it was.
-func (c *Consumer) lend(batch []mqadapt.Delivery, l lot) (n int, err error) {
+func (c *consumer) lend(batch []mqadapt.Delivery, l lot) (n int, err error) {
 	fresh := !c.history
 	if fresh && c.counted && len(l.entries) > 0 {
 		c.count(l)
@@ -245,7 +245,7 @@ func (c *Consumer) lend(batch []mqadapt.Delivery, l lot) (n int, err error) {
 }
 
 // count compares the entries that were trimmed with those that were read, where the first that was read is the oldest there is.
-func (c *Consumer) count(l lot) {
+func (c *consumer) count(l lot) {
 	lost := uint64(0)
 	if l.told && l.entries[0].id.String() == l.first && l.removed > c.read {
 		lost = l.removed - c.read
@@ -256,7 +256,7 @@ func (c *Consumer) count(l lot) {
 
 // told sets right what the server counts as read by the group, which lacks what was dropped. It comes after the acknowledgement: until then a
 // member that takes over tells it again.
-func (c *Consumer) told(ctx context.Context) error {
+func (c *consumer) told(ctx context.Context) error {
 	c.tells = 0
 	err := c.client.Do(ctx, "xgroup", "setid", c.q.options.Stream, c.group, c.last.String(), "entriesread", c.read).Err()
 	if redis.HasErrorPrefix(err, "OOM") { // told again, then
@@ -266,7 +266,7 @@ func (c *Consumer) told(ctx context.Context) error {
 }
 
 // Ack acknowledges all that was lent up to position.
-func (c *Consumer) Ack(position uint64) error {
+func (c *consumer) Ack(position uint64) error {
 	if c.closed.Load() {
 		return c.fault(mqadapt.ErrClosed)
 	}
@@ -307,10 +307,10 @@ func (c *Consumer) Ack(position uint64) error {
 }
 
 // Position returns the position acknowledged last.
-func (c *Consumer) Position() uint64 { return c.acked }
+func (c *consumer) Position() uint64 { return c.acked }
 
 // Close gives the group, and what was not acknowledged, to its next member. If the server does not hear of it, that is when the lease is over.
-func (c *Consumer) Close() error {
+func (c *consumer) Close() error {
 	if !c.closed.CompareAndSwap(false, true) {
 		return c.fault(mqadapt.ErrClosed)
 	}

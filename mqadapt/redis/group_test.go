@@ -12,7 +12,7 @@ import (
 )
 
 // get gets n deliveries at most within a while.
-func get(t testing.TB, c *Consumer, n int) []mqadapt.Delivery {
+func get(t testing.TB, c *consumer, n int) []mqadapt.Delivery {
 	t.Helper()
 	batch := make([]mqadapt.Delivery, n)
 	got, err := c.Get(batch, 5*time.Second)
@@ -27,8 +27,8 @@ func TestFrozenMemberLosesItsGroupAndReadsNothingMore(t *testing.T) {
 	o := Options{URL: url, Stream: fresh(), Lease: 50 * time.Millisecond}
 	remove(t, url, o.Stream)
 	q := bed(t, o)
-	put(t, producer(t, q), 1, 20, 10)
-	frozen, other := consumer(t, q, "g"), consumer(t, q, "g")
+	put(t, bedProducer(t, q), 1, 20, 10)
+	frozen, other := bedConsumer(t, q, "g"), bedConsumer(t, q, "g")
 	get(t, frozen, 5)
 	if n, err := other.Get(make([]mqadapt.Delivery, 5), 0); n != 0 || err != nil {
 		t.Fatal(n, err)
@@ -52,8 +52,8 @@ func TestSlowMemberKeepsAGroupThatNobodyElseWants(t *testing.T) {
 	o := Options{URL: url, Stream: fresh(), Lease: leastWait}
 	remove(t, url, o.Stream)
 	q := bed(t, o)
-	put(t, producer(t, q), 1, 20, 10)
-	c := consumer(t, q, "g")
+	put(t, bedProducer(t, q), 1, 20, 10)
+	c := bedConsumer(t, q, "g")
 	get(t, c, 5)
 	time.Sleep(2 * o.Lease) // the lease runs out; there is no condition to wait for
 	if got, err := numberOf(get(t, c, 5)[0].Envelope); got != 6 || err != nil {
@@ -66,8 +66,8 @@ func TestWhatOthersLeftBehindInTheGroupComesFirst(t *testing.T) {
 	o := Options{URL: url, Stream: fresh()}
 	remove(t, url, o.Stream)
 	q := bed(t, o)
-	put(t, producer(t, q), 1, 10, 10)
-	c := consumer(t, q, "g")
+	put(t, bedProducer(t, q), 1, 10, 10)
+	c := bedConsumer(t, q, "g")
 	for _, name := range []string{"somebody", "else"} {
 		if err := client(t, url).XReadGroup(context.Background(), &redis.XReadGroupArgs{Group: "g", Consumer: name,
 			Streams: []string{o.Stream, ">"}, Count: 3, Block: -1}).Err(); err != nil {
@@ -89,7 +89,7 @@ func TestOnlyWhatEveryGroupHasAcknowledgedIsTrimmed(t *testing.T) {
 	o := Options{URL: url, Stream: fresh()}
 	remove(t, url, o.Stream)
 	q := bed(t, o)
-	p := producer(t, q)
+	p := bedProducer(t, q)
 	raw, ctx := client(t, url), context.Background()
 	put(t, p, 1, 100, 10)
 	length := func() int64 {
@@ -101,7 +101,7 @@ func TestOnlyWhatEveryGroupHasAcknowledgedIsTrimmed(t *testing.T) {
 	if n := length(); n != 100 {
 		t.Errorf("without a group %d are left", n)
 	}
-	quick, slow := consumer(t, q, "quick"), consumer(t, q, "slow")
+	quick, slow := bedConsumer(t, q, "quick"), bedConsumer(t, q, "slow")
 	all := get(t, quick, 100)
 	if err := quick.Ack(all[len(all)-1].Position); err != nil || len(all) != 100 {
 		t.Fatal(len(all), err)
@@ -122,9 +122,9 @@ func TestGroupLearnsExactlyHowManyWereDropped(t *testing.T) {
 	o := Options{URL: url, Stream: fresh(), MaxLen: 100, DropOldest: true}
 	remove(t, url, o.Stream)
 	q := bed(t, o)
-	p := producer(t, q)
+	p := bedProducer(t, q)
 	put(t, p, 1, 1000, 100)
-	c := consumer(t, q, "g")
+	c := bedConsumer(t, q, "g")
 	had, lost := uint64(0), uint64(0)
 	first := uint64(0)
 	drain := func(to uint64) {
@@ -155,14 +155,14 @@ func TestGroupLearnsExactlyHowManyWereDropped(t *testing.T) {
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
-	c = consumer(t, q, "g")
+	c = bedConsumer(t, q, "g")
 	drain(5000)
 	before := lost
 	put(t, p, 5001, 5100, 100)
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
-	c = consumer(t, q, "g") // what was told is not told again
+	c = bedConsumer(t, q, "g") // what was told is not told again
 	drain(5100)
 	if before == 0 || lost != before {
 		t.Errorf("%d lost, and then %d", before, lost)

@@ -19,8 +19,8 @@ const mostPipeline = 512 // commands in one
 // only copies, into a ring of places, and a goroutine sends: the places from sent to taken are its next pipeline. Counters only rise; a place
 // belongs to the caller from settled+window on until taken passes it, to the goroutine until done does, and then to the caller again.
 
-// Producer puts envelopes into the stream. It belongs to one goroutine, but for Close, and has one of its own. The zero Producer is not valid.
-type Producer struct {
+// producer puts envelopes into the stream. It belongs to one goroutine, but for Close, and has one of its own.
+type producer struct {
 	q       *Queue
 	client  *redis.Client
 	places  []place
@@ -50,8 +50,8 @@ type place struct {
 	refused  bool // it is not sent
 }
 
-func newProducer(q *Queue, c *redis.Client) *Producer {
-	p := &Producer{q: q, client: c, places: make([]place, q.options.Window), largest: seal.HeaderSize + seal.MaxBody,
+func newProducer(q *Queue, c *redis.Client) *producer {
+	p := &producer{q: q, client: c, places: make([]place, q.options.Window), largest: seal.HeaderSize + seal.MaxBody,
 		gathered: make(chan struct{}, 1), landed: make(chan struct{}, 1), stop: make(chan struct{}), over: make(chan struct{})}
 	if q.server.largest > 0 {
 		p.largest = int(min(int64(p.largest), q.server.largest))
@@ -61,7 +61,7 @@ func newProducer(q *Queue, c *redis.Client) *Producer {
 }
 
 // Put copies as many as the window has places for.
-func (p *Producer) Put(batch []mqadapt.Envelope) (int, error) {
+func (p *producer) Put(batch []mqadapt.Envelope) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -84,7 +84,7 @@ func (p *Producer) Put(batch []mqadapt.Envelope) (int, error) {
 	return n, nil
 }
 
-func (p *Producer) place(n uint64) *place { return &p.places[n%uint64(len(p.places))] }
+func (p *producer) place(n uint64) *place { return &p.places[n%uint64(len(p.places))] }
 
 func (s *place) fill(e *mqadapt.Envelope, largest int) {
 	size := e.Size()
@@ -108,7 +108,7 @@ func signal(c chan struct{}) {
 }
 
 // Settle tells outcomes, in the order of Put.
-func (p *Producer) Settle(out []mqadapt.Outcome, wait time.Duration) (int, error) {
+func (p *producer) Settle(out []mqadapt.Outcome, wait time.Duration) (int, error) {
 	n, err := p.settle(out)
 	if n > 0 || err != nil || wait <= 0 || len(out) == 0 {
 		return n, err
@@ -127,7 +127,7 @@ func (p *Producer) Settle(out []mqadapt.Outcome, wait time.Duration) (int, error
 	}
 }
 
-func (p *Producer) settle(out []mqadapt.Outcome) (n int, err error) {
+func (p *producer) settle(out []mqadapt.Outcome) (n int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -144,7 +144,7 @@ func (p *Producer) settle(out []mqadapt.Outcome) (n int, err error) {
 }
 
 // run sends what has gathered until it is stopped and nothing is left, or the link ends.
-func (p *Producer) run() {
+func (p *producer) run() {
 	defer close(p.over)
 	for {
 		p.mu.Lock()
@@ -179,7 +179,7 @@ func (p *Producer) run() {
 }
 
 // send sends one pipeline and writes the outcomes.
-func (p *Producer) send(from, to uint64) error {
+func (p *producer) send(from, to uint64) error {
 	ctx := context.Background()
 	upTo := to
 	if p.q.options.MaxLen > 0 && !p.q.options.DropOldest {
@@ -210,7 +210,7 @@ func (p *Producer) send(from, to uint64) error {
 }
 
 // replicated says what the replicas lack.
-func (p *Producer) replicated(w *redis.IntCmd) error {
+func (p *producer) replicated(w *redis.IntCmd) error {
 	if w == nil {
 		return nil
 	}
@@ -222,7 +222,7 @@ func (p *Producer) replicated(w *redis.IntCmd) error {
 }
 
 // outcomes writes those of the places from to upTo, which were sent, and up to to, for which there is no room.
-func (p *Producer) outcomes(from, upTo, to uint64, lacks error) (ended error) {
+func (p *producer) outcomes(from, upTo, to uint64, lacks error) (ended error) {
 	sent := 0
 	for n := from; n < to; n++ {
 		s := p.place(n)
@@ -254,7 +254,7 @@ func (p *Producer) outcomes(from, upTo, to uint64, lacks error) (ended error) {
 }
 
 // unknown: nothing was sent, and the link has ended.
-func (p *Producer) unknown(from, to uint64, err error) error {
+func (p *producer) unknown(from, to uint64, err error) error {
 	err = p.q.fault(err)
 	for n := from; n < to; n++ {
 		if s := p.place(n); !s.refused {
@@ -265,7 +265,7 @@ func (p *Producer) unknown(from, to uint64, err error) error {
 }
 
 // command is an envelope's XADD.
-func (p *Producer) command(s *place) []any {
+func (p *producer) command(s *place) []any {
 	args := make([]any, 0, 10)
 	args = append(args, "xadd", p.q.options.Stream)
 	if p.q.options.DropOldest {
@@ -279,7 +279,7 @@ func (p *Producer) command(s *place) []any {
 }
 
 // look asks how many entries the stream takes, if it may be fewer than want, and trims when it may.
-func (p *Producer) look(ctx context.Context, want int64) error {
+func (p *producer) look(ctx context.Context, want int64) error {
 	if p.room >= want {
 		return nil
 	}
@@ -295,7 +295,7 @@ func (p *Producer) look(ctx context.Context, want int64) error {
 }
 
 // Close sends what was taken, if the server answers within Patience, and ends.
-func (p *Producer) Close() error {
+func (p *producer) Close() error {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()

@@ -97,7 +97,7 @@ func (q *Queue) Consumer(group string) (mqadapt.Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Consumer{q: q, client: c, group: group, token: rand.Text(), lease: "{" + q.options.Stream + "}:" + group + ":lease"}
+	m := &consumer{q: q, client: c, group: group, token: rand.Text(), lease: "{" + q.options.Stream + "}:" + group + ":lease"}
 	if err := m.found(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}

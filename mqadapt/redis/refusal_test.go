@@ -55,12 +55,12 @@ func TestPasswordComesFromAFileOfItsOwnersAlone(t *testing.T) {
 	write("barley\n", 0o600)
 	refused("WRONGPASS")
 	write("sesame\n", 0o600)
-	put(t, producer(t, bed(t, o)), 1, 10, 10)
+	put(t, bedProducer(t, bed(t, o)), 1, 10, 10)
 	o.PasswordFile = ""
 	refused("NOAUTH")
 }
 
-func producer(t testing.TB, q *Queue) mqadapt.Producer {
+func bedProducer(t testing.TB, q *Queue) mqadapt.Producer {
 	t.Helper()
 	p, err := q.Producer()
 	if err != nil {
@@ -69,13 +69,13 @@ func producer(t testing.TB, q *Queue) mqadapt.Producer {
 	return p
 }
 
-func consumer(t testing.TB, q *Queue, group string) *Consumer {
+func bedConsumer(t testing.TB, q *Queue, group string) *consumer {
 	t.Helper()
 	c, err := q.Consumer(group)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c.(*Consumer)
+	return c.(*consumer)
 }
 
 func TestNobodyThereAnswersAtOnce(t *testing.T) {
@@ -96,7 +96,7 @@ func TestKeyOfAnotherTypeIsLeftAlone(t *testing.T) {
 	}
 	c.Del(ctx, o.Stream)
 	q := bed(t, o)
-	p, g := producer(t, q), consumer(t, q, "g")
+	p, g := bedProducer(t, q), bedConsumer(t, q, "g")
 	c.Set(ctx, o.Stream, "mine", 0) // behind our back
 	if n, err := p.Put([]mqadapt.Envelope{envelope(1, 1, 10)}); n != 1 || err != nil {
 		t.Fatal(n, err)
@@ -120,7 +120,7 @@ func TestStreamDeletedUnderUsIsSaidAndMadeAnew(t *testing.T) {
 	o := Options{URL: url, Stream: fresh()}
 	remove(t, url, o.Stream)
 	q := bed(t, o)
-	p, c := producer(t, q), consumer(t, q, "g")
+	p, c := bedProducer(t, q), bedConsumer(t, q, "g")
 	put(t, p, 1, 10, 10)
 	if n, err := c.Get(make([]mqadapt.Delivery, 4), time.Second); n != 4 || err != nil {
 		t.Fatal(n, err)
@@ -133,7 +133,7 @@ func TestStreamDeletedUnderUsIsSaidAndMadeAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, p, 11, 20, 10)
-	c = consumer(t, q, "g")
+	c = bedConsumer(t, q, "g")
 	batch := make([]mqadapt.Delivery, 16)
 	n, err := c.Get(batch, time.Second)
 	if err != nil || n != 10 {
@@ -149,7 +149,7 @@ func TestServerWithoutMemorySaysFull(t *testing.T) {
 	c := client(t, b.URL)
 	o := Options{URL: b.URL, Stream: "s"}
 	q := bed(t, o)
-	p, g := producer(t, q), consumer(t, q, "g")
+	p, g := bedProducer(t, q), bedConsumer(t, q, "g")
 	put(t, p, 1, 3000, 1000)
 	set(t, c, "maxmemory", "1mb")
 	if n, err := p.Put([]mqadapt.Envelope{envelope(1, 3001, 1000)}); n != 1 || err != nil {
@@ -225,7 +225,7 @@ func TestReplicasThatLackItMakeItUnknown(t *testing.T) {
 	b, replica := private(t), private(t)
 	set(t, client(t, b.URL), "repl-diskless-sync-delay", "0")
 	o := Options{URL: b.URL, Stream: "s", Replicas: 1, Patience: 500 * time.Millisecond}
-	p := producer(t, bed(t, o))
+	p := bedProducer(t, bed(t, o))
 	if n, err := p.Put([]mqadapt.Envelope{envelope(1, 1, 10)}); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
@@ -236,7 +236,7 @@ func TestReplicasThatLackItMakeItUnknown(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.Patience = 20 * time.Second // a copy of everything comes first
-	p = producer(t, bed(t, o))
+	p = bedProducer(t, bed(t, o))
 	for end := time.Now().Add(30 * time.Second); ; {
 		if n, err := p.Put([]mqadapt.Envelope{envelope(1, 1, 10)}); n != 1 || err != nil {
 			t.Fatal(n, err)
@@ -282,7 +282,7 @@ func TestTraceIsWhereOthersLookForIt(t *testing.T) {
 	for i := range seal.TraceSize {
 		e.Body[100-seal.TraceSize+i] = byte(i + 1)
 	}
-	p := producer(t, bed(t, o))
+	p := bedProducer(t, bed(t, o))
 	if n, err := p.Put([]mqadapt.Envelope{e, envelope(1, 2, 100)}); n != 2 || err != nil {
 		t.Fatal(n, err)
 	}
