@@ -81,11 +81,11 @@ func TestTLSIsMutualAndWhatDoesNotFitIsSaid(t *testing.T) {
 		"no certificate":    {URL: url, CA: key, Cert: cert, Key: key},
 		"no such file":      {URL: url, CA: filepath.Join(dir, "none")},
 		"certificate":       {URL: url, CA: cert},
-		"tls":               {URL: url, CA: cert, Cert: foreign, Key: foreignKey},
+		"127.0.0.1":         {URL: url, CA: cert, Cert: foreign, Key: foreignKey},
 		"private key":       {URL: url, CA: cert, Cert: cert, Key: foreignKey},
-		"first record":      {URL: strings.Replace(b.URL, "redis:", "rediss:", 1), CA: cert, Cert: cert, Key: key},
+		"deadline":          {URL: strings.Replace(b.URL, "redis:", "rediss:", 1), CA: cert, Cert: cert, Key: key},
 	} {
-		o.Stream, o.Patience = "s", 5*time.Second
+		o.Stream, o.Patience = "s", time.Second
 		q, err := Open(o)
 		if err == nil {
 			t.Fatal(what, q.Close())
