@@ -28,7 +28,8 @@ type producer struct {
 	stopped   chan struct{}              // work is over
 	last      *amqp.DeferredConfirmation // published last; work's, until stopped
 	over      atomic.Bool
-	lost      bool // Settle only: the end was counted
+	lost      bool      // Settle only: the end was counted
+	since     time.Time // Settle only: when the oldest envelope was first seen to wait for its confirm
 }
 
 // slot is one envelope that was taken. Its memory is used again.
@@ -161,12 +162,17 @@ func (p *producer) Settle(out []mqadapt.Outcome, wait time.Duration) (n int, err
 			out[n] = o
 			n++
 			p.settled++
+			p.since = time.Time{}
 			continue
 		}
 		if n > 0 {
 			return n, nil
 		}
-		if err := p.endError(); err != nil || wait <= 0 {
+		err := p.endError()
+		if err == nil {
+			err = p.silent()
+		}
+		if err != nil || wait <= 0 {
 			return 0, err
 		}
 		if timer == nil {
@@ -179,6 +185,20 @@ func (p *producer) Settle(out []mqadapt.Outcome, wait time.Duration) (n int, err
 		}
 	}
 	return n, nil
+}
+
+// silent ends a connection whose broker takes and does not confirm: after a restart a queue may never answer for what came too early.
+func (p *producer) silent() error {
+	switch now := time.Now(); {
+	case p.blocked.Load() || p.published.Load() <= p.settled:
+		p.since = time.Time{}
+	case p.since.IsZero():
+		p.since = now
+	case now.Sub(p.since) > p.q.options.Patience:
+		_ = p.line.Close() // it is told as the connection's end
+		return fmt.Errorf("rabbitmq: %s at %s: %w: nothing was confirmed for %s", p.q.options.Name, p.q.options.host(), ErrLink, p.q.options.Patience)
+	}
+	return nil
 }
 
 // await waits until the oldest envelope may have an outcome. It reports false when there is no time left.
