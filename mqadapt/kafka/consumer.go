@@ -74,7 +74,7 @@ func newConsumer(q *Queue, group string) (*consumer, error) {
 	}
 	opts := append(q.base[:len(q.base):len(q.base)], kgo.ConsumerGroup(group), kgo.ConsumeTopics(q.options.Topic),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.RequireStableFetchOffsets(),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxBytes(fetchMost), kgo.FetchMaxWait(fetchWait), kgo.MaxDecompressBatchBytes(unpackMost),
 		kgo.SessionTimeout(aliveWait), kgo.HeartbeatInterval(beat),
 		kgo.AutoCommitMarks(), kgo.AutoCommitInterval(commitEvery),

@@ -91,7 +91,7 @@ func (o *Options) speaks(ctx context.Context, cl *kgo.Client) error {
 	for _, key := range []kmsg.Key{kmsg.Produce, kmsg.Fetch, kmsg.InitProducerID, kmsg.ListOffsets, kmsg.OffsetCommit, kmsg.JoinGroup} {
 		least, _ := needed.LookupMaxKeyVersion(key.Int16())
 		if most, ok := v.LookupMaxKeyVersion(key.Int16()); !ok || most < least {
-			return fmt.Errorf("kafka: brokers %v: they speak Kafka %s: 2.1 or later is needed, for %s", o.Brokers, v.VersionGuess(kversion.TryRaftBroker()), key.Name())
+			return fmt.Errorf("kafka: brokers %v: they speak Kafka %s: 2.1 or later is needed, for %s", o.Brokers, v.VersionGuess(), key.Name())
 		}
 	}
 	if o.Transaction == "" {
@@ -105,7 +105,7 @@ func (o *Options) speaks(ctx context.Context, cl *kgo.Client) error {
 	})
 	if level < safeTransactions {
 		return fmt.Errorf("kafka: brokers %v: %w: they speak Kafka %s with transaction.version %d, under which a transaction can be torn: 4.0 or later with version %d is needed, or no Transaction",
-			o.Brokers, mqadapt.ErrOptions, v.VersionGuess(kversion.TryRaftBroker()), level, safeTransactions)
+			o.Brokers, mqadapt.ErrOptions, v.VersionGuess(), level, safeTransactions)
 	}
 	return nil
 }
