@@ -243,13 +243,20 @@ func (f *fabric) lay(l *layout) error {
 		faults = append(faults, f.links[key].way.Close())
 		delete(f.links, key)
 	}
+	failed := map[linkKey]string{}
 	for _, key := range sortedKeys(fars) {
-		if f.links[key] == nil {
-			faults = append(faults, f.join(key, fars[key]))
+		if f.links[key] != nil {
+			continue
+		}
+		if err := f.join(key, fars[key]); err != nil {
+			if !slices.Contains(slices.Collect(maps.Values(failed)), err.Error()) { // a missing key is missing for each way
+				faults = append(faults, err)
+			}
+			failed[key] = err.Error()
 		}
 	}
 	for key, spec := range legs {
-		if f.legs[key] == nil {
+		if f.legs[key] == nil && !slices.ContainsFunc(spec.keys(), func(k linkKey) bool { return failed[k] != "" }) {
 			faults = append(faults, f.put(spec))
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -217,5 +218,32 @@ func TestStripesShareTheSources(t *testing.T) {
 		if share*100 < 95*sources/4 || share*100 > 105*sources/4 {
 			t.Errorf("stripe %d carries %d of %d sources", i, share, sources)
 		}
+	}
+}
+
+// A node that cannot be joined says why once, however many ways and channels need what is missing.
+func TestWhatIsMissingIsSaidOnce(t *testing.T) {
+	dir := t.TempDir()
+	file := topologyOf(t, dir, `
+actors:
+  feed:  { type: producer, outputs: [quotes, orders] }
+  brain: { type: consumer, inputs: [quotes, orders] }
+  desk:  { type: consumer, inputs: [quotes, orders] }
+placements:
+  feed:  { node: middle }
+  brain: { node: left }
+  desk:  { node: right }
+`, "  quotes: { encryption: tls }\n  orders: { encryption: tls, stripes: 2 }\n")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := strings.Replace(string(text), "middle: { hostname: localhost,", "middle: { hostname: localhost, trust: { certificate: no.pem, key: no-key.pem, authorities: ca.pem },", 1)
+	if err := os.WriteFile(file, []byte(named), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = transport.Open(t.Context(), transport.Config{File: file, At: "middle", Dir: filepath.Join(dir, "middle"), Media: []transport.Medium{tcp.Medium{}}})
+	if err == nil || strings.Count(err.Error(), "no-key.pem") != 1 || strings.Contains(err.Error(), "no tcp") {
+		t.Errorf("%v", err)
 	}
 }
