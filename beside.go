@@ -22,6 +22,10 @@ import (
 // shadowLink is the number of the links that carry shadows: none that carries a channel has it, and so none is opened anew for a shadow.
 const shadowLink = 15
 
+// shadowOf is a channel's shadow as media know it. While only one of two nodes has read a file anew, what one sends as the channel must not
+// arrive as its shadow, which would confirm it and deliver nothing.
+func shadowOf(channel string) string { return channel + " shadow" }
+
 // Shadow is what runs beside a carriage.
 type Shadow struct {
 	Medium  string `json:"medium"`
@@ -35,7 +39,7 @@ type Shadow struct {
 
 // beside is a leg's shadow. It belongs to the fabric's goroutine.
 type beside struct {
-	channel string
+	channel string // as the way knows it
 	key     linkKey
 	way     netio.Way
 	twins   map[*ring.Ring]*twin
@@ -148,7 +152,7 @@ func (f *fabric) withdraw(plan map[legKey]linkKey, changed map[linkKey]bool) err
 func (f *fabric) accompany(plan map[legKey]linkKey) {
 	for key, to := range plan {
 		if f.besides[key] == nil && f.links[to] != nil {
-			f.besides[key] = &beside{channel: key.channel, key: to, way: f.links[to].way, twins: map[*ring.Ring]*twin{}}
+			f.besides[key] = &beside{channel: shadowOf(key.channel), key: to, way: f.links[to].way, twins: map[*ring.Ring]*twin{}}
 		}
 	}
 	f.abreast()

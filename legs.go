@@ -173,9 +173,13 @@ func (f *fabric) far(l *layout, key linkKey, c *route.ChannelPlan, w *route.Way)
 // exchange adds a direction of a channel to what is exchanged.
 func (f *fabric) exchange(l *layout, all []netio.Exchange, c *route.ChannelPlan, w *route.Way, sends, shadow bool) (_ []netio.Exchange, err error) {
 	name := c.Channel.Name
-	i := slices.IndexFunc(all, func(e netio.Exchange) bool { return e.Channel == name })
+	known := name
+	if shadow {
+		known = shadowOf(name)
+	}
+	i := slices.IndexFunc(all, func(e netio.Exchange) bool { return e.Channel == known })
 	if i < 0 {
-		e := netio.Exchange{Channel: name, BestEffort: c.Channel.Reliability == topo.BestEffort,
+		e := netio.Exchange{Channel: known, BestEffort: c.Channel.Reliability == topo.BestEffort,
 			Capacity: c.Channel.RingBytes, Largest: c.Channel.MaxMessageBytes, Number: slices.IndexFunc(l.topology.Channels, func(one topo.Channel) bool { return one.Name == name })}
 		if c.Channel.Domain != 0 {
 			e.Domain = c.Channel.Domain.String()

@@ -54,7 +54,14 @@ func ExampleMedium_topology() {
 	}
 	var ways []transport.CarriageWay = carriages[0].Ways
 	fmt.Println(carriages[0].Channel, "to", carriages[0].Node, "by", ways[0].Medium)
+	var beside *transport.Shadow = carriages[0].Shadow
+	var compared []transport.Comparison // what shadows bring here
+	if compared, err = node.Comparisons(context.Background()); err != nil {
+		panic(err)
+	}
+	fmt.Println(beside == nil, len(compared))
 	// Output:
 	// <nil>
 	// quotes to right by tcp
+	// true 0
 }

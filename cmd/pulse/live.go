@@ -84,5 +84,8 @@ func (l *live) write(w io.Writer) error {
 			_, err = fmt.Fprintf(w, "              %s: alive %t, breaker %s, opened %d times, rings by stripe %v %s\n", way.Medium, way.Alive, way.Breaker, way.Opened, way.Shares, way.Err)
 		}
 	}
+	if sh := c.Shadow; sh != nil && err == nil {
+		_, err = fmt.Fprintf(w, "              beside it %s: alive %t, %d frames copied, %d skipped, %d bytes not confirmed %s\n", sh.Medium, sh.Alive, sh.Copied, sh.Skipped, sh.Lag, sh.Err)
+	}
 	return err
 }
