@@ -11,7 +11,7 @@ import (
 // Carriage is how a channel goes to another node just now.
 type Carriage struct {
 	Channel string        `json:"channel"`
-	Node    string        `json:"node"`
+	Node    string        `json:"node"`   // empty: into the queue, for all who take from it
 	Medium  string        `json:"medium"` // that carries it; empty while it changes ways
 	Rings   int           `json:"rings"`  // of publishers here
 	Lag     uint64        `json:"lag"`    // bytes that the node has not confirmed

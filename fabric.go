@@ -223,6 +223,9 @@ func (f *fabric) lay(l *layout) error {
 		return err
 	}
 	legs := legsOf(l)
+	if err := f.abandoned(legs); err != nil {
+		return err
+	}
 	f.layout = l
 	faults := []error{f.reshare(l)}
 	changed := map[linkKey]bool{}

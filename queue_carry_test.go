@@ -148,7 +148,6 @@ func TestChannelGoesThroughTheQueue(t *testing.T) {
 	}
 }
 
-
 // scaled divides a count by PULSE_SCALE, but leaves at least least.
 func scaled(count, least int) int {
 	if scale, err := strconv.Atoi(os.Getenv("PULSE_SCALE")); err == nil && scale > 1 {

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/ring"
@@ -158,9 +161,37 @@ func (f *fabric) site(l *layout, b topo.Backend) netio.QueueSite {
 func (f *fabric) ship(s waySpec) (netio.QueueWay, error) {
 	line := *s.line
 	if line.To != "" {
-		line.Mark = filepath.Join(f.config.Dir, ".queued-"+line.Channel+"-"+line.To)
+		line.Mark = filepath.Join(f.config.Dir, markOf(&s))
 	}
 	return f.queues[s.protocol].Ship(line)
+}
+
+const markPrefix = ".queued " // no channel's directory has a blank
+
+// markOf is the name of the file that is there while a node may not have all of a queue.
+func markOf(s *waySpec) string {
+	return markPrefix + s.line.Channel + " " + s.line.To + " " + s.protocol + " " + url.PathEscape(s.line.Queue)
+}
+
+// abandoned says which queues hold something for a node that legs would go on to another way.
+func (f *fabric) abandoned(legs map[legKey]legSpec) error {
+	entries, err := os.ReadDir(f.config.Dir)
+	if err != nil {
+		return fmt.Errorf("transport: %w", err)
+	}
+	var faults []error
+	for _, e := range entries {
+		words := strings.Split(strings.TrimPrefix(e.Name(), markPrefix), " ")
+		if !strings.HasPrefix(e.Name(), markPrefix) || len(words) != 4 {
+			continue
+		}
+		s, ok := legs[legKey{words[0], words[1]}]
+		if ok && !slices.ContainsFunc(s.ways, func(w waySpec) bool { return w.line != nil && markOf(&w) == e.Name() }) {
+			faults = append(faults, fmt.Errorf("%w: channel %q: node %q has not taken all that is in queue %s of %s for it, and the file does not name that any more: "+
+				"run the former file until it has, or give that up and remove %s", ErrConfig, words[0], words[1], words[3], words[2], filepath.Join(f.config.Dir, e.Name())))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // take has what queues hold for this node come, as l says.

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/alphapulse/transport"
+	"github.com/alphapulse/transport/mqadapt/journal"
 	"github.com/alphapulse/transport/netio/tcp"
 )
 
@@ -64,4 +66,35 @@ func ExampleMedium_topology() {
 	// <nil>
 	// quotes to right by tcp
 	// true 0
+}
+
+// A channel that goes by queue needs no medium, and the other node need not be there.
+func ExampleQueueMedium() {
+	dir, err := os.MkdirTemp("", "pulse")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	text := strings.ReplaceAll(twoNodes, "mode: direct", "mode: message_queue, backend: journal") +
+		"queues: { journal: { directory: " + filepath.Join(dir, "journals") + " } }\n"
+	file := filepath.Join(dir, "example.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		panic(err)
+	}
+	var queues []transport.QueueMedium = []transport.QueueMedium{journal.Medium{}}
+	node, err := transport.Open(context.Background(), transport.Config{File: file, Actor: "feed", Queues: queues, Dir: filepath.Join(dir, "left")})
+	if err != nil {
+		panic(err)
+	}
+	defer node.Close()
+	quotes, err := node.Publisher("quotes")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(quotes.Send([]byte("it waits in the queue until right is there")))
+	carriages, err := node.Carriages(context.Background())
+	fmt.Println(carriages[0].Channel, "by", carriages[0].Ways[0].Medium, err)
+	// Output:
+	// <nil>
+	// quotes by journal <nil>
 }

@@ -56,12 +56,13 @@ func liveOf(t *topo.Topology, d route.Decision, dir string) *live {
 	if json.Unmarshal(b, &s) != nil || s.Node != d.From.Node || time.Since(s.At) > staleAfter {
 		return nil
 	}
+	var found *live
 	for _, c := range s.Carriages {
-		if c.Channel == d.Channel && c.Node == d.To.Node {
-			return &live{s.Node, s.PID, s.Version, time.Since(s.At), c}
+		if c.Channel == d.Channel && (c.Node == d.To.Node || c.Node == "" && found == nil && d.Primary.Medium == route.Queue) {
+			found = &live{s.Node, s.PID, s.Version, time.Since(s.At), c}
 		}
 	}
-	return nil
+	return found
 }
 
 // write says it in words.

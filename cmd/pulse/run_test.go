@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -20,14 +21,19 @@ type nodes struct {
 	lab  *netlab.Lab
 	dir  string
 	file string
-	run  map[string]*pulse
-	act  map[string]*pulse
+
+	machine string // the host's name; empty: each its own
+	run     map[string]*pulse
+	act     map[string]*pulse
 }
 
 var places = [][2]string{{"left", "feed"}, {"middle", "strategy"}, {"right", "sink"}}
 
 // openNodes starts everything but the feed.
-func openNodes(t *testing.T, channels string) *nodes {
+func openNodes(t *testing.T, channels string) *nodes { return openNodesOn(t, "", channels) }
+
+// openNodesOn is openNodes for nodes that share one machine's files, if it has a name.
+func openNodesOn(t *testing.T, machine, channels string) *nodes {
 	t.Helper()
 	if err := netlab.Supported(); err != nil {
 		t.Skip(err)
@@ -44,7 +50,7 @@ func openNodes(t *testing.T, channels string) *nodes {
 			t.Error(err)
 		}
 	})
-	n := &nodes{T: t, lab: lab, dir: t.TempDir(), run: map[string]*pulse{}, act: map[string]*pulse{}}
+	n := &nodes{T: t, lab: lab, machine: machine, dir: t.TempDir(), run: map[string]*pulse{}, act: map[string]*pulse{}}
 	t.Cleanup(func() {
 		if t.Failed() {
 			n.tell()
@@ -80,7 +86,7 @@ func (n *nodes) write(channels string) {
 	text := "config_version: 1\nname: pipeline\nnodes:\n"
 	for _, p := range places {
 		text += fmt.Sprintf("  %s: { hostname: %s, addresses: [%s], site: here, trust: { certificate: certs/%s.pem, key: certs/%s-key.pem, authorities: certs/ca.pem } }\n",
-			p[0], p[0], n.lab.Addr(p[0]), p[0], p[0])
+			p[0], cmp.Or(n.machine, p[0]), n.lab.Addr(p[0]), p[0], p[0])
 	}
 	text += `
 actors:
