@@ -74,9 +74,9 @@ type laneSpec struct {
 	Round    int      `json:"round,omitempty"`    // messages of a stream between two looks at the clock; 0 is roundBytes of them
 	Plain    bool     `json:"plain,omitempty"`    // one system call per batch of datagrams, each whole: neither UDP_SEGMENT nor UDP_GRO
 	Loose    bool     `json:"loose,omitempty"`    // the socket is not connected: each datagram has its address, as past the kernel
-	Gather   bool     `json:"gather,omitempty"`   // over TCP: a bare loop that writes as much at once as package tcp
+	Gather   bool     `json:"gather,omitempty"`   // over TCP: a baseline that writes as much at once as package tcp
 	Stopped  bool     `json:"stopped,omitempty"`  // of a crowd: the last channel's reader does not read
-	Papers   *papers  `json:"papers,omitempty"`   // over QUIC: certificates of both sides
+	Papers   *papers  `json:"papers,omitempty"`   // over QUIC, and TCP with TLS: certificates of both sides
 	Past     string   `json:"past,omitempty"`     // past the kernel's sockets, by AF_XDP attached that way
 
 	Synced bool `json:"synced,omitempty"` // on disk: a sync for each batch

@@ -60,9 +60,9 @@ func openTCPFar(s laneSpec, mem sys.Mem) (far, error) {
 		return nil, err
 	}
 	if stream {
-		return &tcpNetSink{ledger: newLedger(mem), listener: l, size: s.Size}, nil
+		return &tcpNetSink{spec: s, ledger: newLedger(mem), listener: l, size: s.Size, record: tcpNetRecord(s)}, nil
 	}
-	return &tcpNetPong{listener: l, msg: make([]byte, s.Size)}, nil
+	return &tcpNetPong{spec: s, listener: l, msg: make([]byte, s.Size)}, nil
 }
 
 // tcpOptions is what both ends say of themselves. A lane that waits for its turn is silent for longer than a node would be.
@@ -131,12 +131,24 @@ func dialTCP(s laneSpec, mem sys.Mem, o link.Options) (l *tcp.Link, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return tcp.Dial(tcp.DialOptions{To: to, Link: o})
+	d := tcp.DialOptions{To: to, Link: o}
+	if s.Papers != nil {
+		if d.TLS, err = s.Papers.config(&s.Papers.Near); err != nil {
+			return nil, err
+		}
+	}
+	return tcp.Dial(d)
 }
 
 func listenTCP(s laneSpec, mem sys.Mem, o link.Options) (l *tcp.Listener, err error) {
+	lo := tcp.ListenOptions{Bind: s.Net.Far.any(), Nodes: []string{"near"}, Link: o}
+	if s.Papers != nil {
+		if lo.TLS, err = s.Papers.config(&s.Papers.Far); err != nil {
+			return nil, err
+		}
+	}
 	err = s.Net.Far.in(func() (err error) {
-		l, err = tcp.Listen(tcp.ListenOptions{Bind: s.Net.Far.any(), Nodes: []string{"near"}, Link: o})
+		l, err = tcp.Listen(lo)
 		return err
 	})
 	if err == nil {
@@ -172,7 +184,8 @@ func (l *tcpPing) dial() (err error) {
 func (l *tcpPing) meet(s *slice) error {
 	return l.spec.Net.Near.in(func() error {
 		for !l.link.Flows(tcpBack) {
-			_, err := l.link.Do()
+			n, err := l.link.Do()
+			l.spec.yield(n)
 			if err = errors.Join(err, s.look()); err != nil {
 				return err
 			}
@@ -206,6 +219,7 @@ func (l *tcpPing) run(s *slice) error {
 			if err != nil {
 				return err
 			}
+			l.spec.yield(n)
 			if n > 0 && l.reader != nil && l.reader.Peek(batch[:]) > 0 {
 				break
 			}
@@ -238,6 +252,7 @@ func (l *tcpPing) close() (err error) {
 
 // tcpPong is the far side of the ping-pong: it copies each payload from the mirror into the ring that leads back.
 type tcpPong struct {
+	spec     laneSpec
 	listener *tcp.Listener
 	tcpIn
 	out  tcpOut
@@ -246,7 +261,7 @@ type tcpPong struct {
 }
 
 func newTCPPong(s laneSpec, mem sys.Mem) (l *tcpPong, err error) {
-	l = &tcpPong{size: s.Size}
+	l = &tcpPong{spec: s, size: s.Size}
 	if l.listener, err = listenTCP(s, mem, tcpOptions("far", "", tcpBack, tcpThere, pingCapacity, l.opened)); err != nil {
 		return nil, err
 	}
@@ -269,6 +284,7 @@ func (l *tcpPong) serve(t *turn) error {
 			if err != nil {
 				return err
 			}
+			l.spec.yield(n)
 			if n += came; n > 0 && l.reader != nil && l.reader.Peek(batch[:]) > 0 {
 				break
 			}
@@ -355,8 +371,16 @@ func (l *tcpSource) run(s *slice) error {
 }
 
 func (l *tcpSource) tend() error {
-	_, err := l.link.Do()
+	n, err := l.link.Do()
+	l.spec.yield(n)
 	return err
+}
+
+// yield lets the goroutines of TLS have this processor where a link did nothing.
+func (s laneSpec) yield(did int) {
+	if did == 0 && s.Papers != nil {
+		sys.Yield()
+	}
 }
 
 // send publishes n messages and has them carried.
@@ -369,6 +393,7 @@ func (l *tcpSource) send(s *slice, n int) error {
 			if err = errors.Join(err, s.look()); err != nil {
 				return err
 			}
+			l.spec.yield(k)
 			carried += k
 			continue
 		}
@@ -392,6 +417,7 @@ func (l *tcpSource) send(s *slice, n int) error {
 			return err
 		}
 		if carried += k; k == 0 {
+			l.spec.yield(k)
 			if err := s.look(); err != nil {
 				return err
 			}
@@ -410,13 +436,14 @@ func (l *tcpSource) close() (err error) {
 // tcpSink is the far side of a stream: it runs the listener, reads the mirror, checks every number, which each message carries twice, as
 // the ring's and in itself, and copies every payload out.
 type tcpSink struct {
+	spec laneSpec
 	mirrorLedger
 	listener *tcp.Listener
 	tcpIn
 }
 
 func newTCPSink(s laneSpec, mem sys.Mem) (l *tcpSink, err error) {
-	l = &tcpSink{mirrorLedger: newMirrorLedger(mem, s.Size)}
+	l = &tcpSink{spec: s, mirrorLedger: newMirrorLedger(mem, s.Size)}
 	if l.listener, err = listenTCP(s, mem, tcpOptions("far", "", "", tcpThere, streamCapacity, l.opened)); err != nil {
 		return nil, err
 	}
@@ -430,6 +457,7 @@ func (l *tcpSink) serve(t *turn) error {
 			return err
 		}
 		if n == 0 {
+			l.spec.yield(n)
 			if idle%tendEvery == 0 && l.over(t) {
 				return l.err
 			}

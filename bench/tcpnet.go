@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,7 +14,11 @@ import (
 )
 
 // The nettcp lanes are what a Go program does without this module: a net.TCPConn per side, blocking; a stream's messages are written as
-// many at once as they are published, and read as they come.
+// many at once as they are published, and read as they come. With papers it is crypto/tls over that connection, and a stream's message takes
+// as many bytes as a record does.
+
+// tcpGather is how many bytes package tcp gives a connection in one call.
+const tcpGather = 64 << 10
 
 func listenNet(s laneSpec, mem sys.Mem) (l *net.TCPListener, err error) {
 	err = s.Net.Far.in(func() (err error) {
@@ -27,7 +32,28 @@ func listenNet(s laneSpec, mem sys.Mem) (l *net.TCPListener, err error) {
 	return l, nil
 }
 
-func dialNet(s laneSpec, mem sys.Mem) (c *net.TCPConn, err error) {
+// tcpNetRecord is how many bytes a message of a stream takes.
+func tcpNetRecord(s laneSpec) int {
+	if s.Papers != nil {
+		return shapeOf(s).record
+	}
+	return s.Size
+}
+
+// dialNet connects. TLS shakes hands with the first message: the far side accepts no sooner.
+func dialNet(s laneSpec, mem sys.Mem) (net.Conn, error) {
+	c, err := dialNetPlain(s, mem)
+	if err != nil || s.Papers == nil {
+		return c, err
+	}
+	config, err := s.Papers.config(&s.Papers.Near)
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return tls.Client(c, config), nil
+}
+
+func dialNetPlain(s laneSpec, mem sys.Mem) (c *net.TCPConn, err error) {
 	to, err := peerAt(mem, udpFarPort, s.Net.Far)
 	if err != nil {
 		return nil, err
@@ -45,7 +71,7 @@ func stepOver(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 type tcpNetPing struct {
 	spec laneSpec
 	mem  sys.Mem
-	conn *net.TCPConn
+	conn net.Conn
 	msg  []byte
 	got  []byte
 	seq  uint64
@@ -87,7 +113,7 @@ func (l *tcpNetPing) close() error {
 }
 
 // tcpNetFar accepts the one connection of its lane.
-func tcpNetFar(l *net.TCPListener, conn **net.TCPConn) (bool, error) {
+func tcpNetFar(s laneSpec, l *net.TCPListener, conn *net.Conn) (bool, error) {
 	if *conn != nil {
 		return true, nil
 	}
@@ -98,13 +124,29 @@ func tcpNetFar(l *net.TCPListener, conn **net.TCPConn) (bool, error) {
 	if stepOver(err) {
 		return false, nil
 	}
+	if err != nil {
+		return false, err
+	}
 	*conn = c
-	return err == nil, err
+	if s.Papers == nil {
+		return true, nil
+	}
+	config, err := s.Papers.config(&s.Papers.Far)
+	if err != nil {
+		return false, err
+	}
+	t := tls.Server(c, config)
+	if err := errors.Join(t.SetDeadline(time.Now().Add(defaultPatience)), t.Handshake(), t.SetDeadline(time.Time{})); err != nil {
+		return false, err
+	}
+	*conn = t
+	return true, nil
 }
 
 type tcpNetPong struct {
+	spec     laneSpec
 	listener *net.TCPListener
-	conn     *net.TCPConn
+	conn     net.Conn
 	msg      []byte
 	have     int
 	seen     uint64
@@ -112,7 +154,7 @@ type tcpNetPong struct {
 
 func (l *tcpNetPong) serve(t *turn) error {
 	for fresh := true; ; {
-		ok, err := tcpNetFar(l.listener, &l.conn)
+		ok, err := tcpNetFar(l.spec, l.listener, &l.conn)
 		if err != nil {
 			return err
 		}
@@ -150,13 +192,18 @@ func (l *tcpNetPong) close() (err error) {
 type tcpNetSource struct {
 	flow
 	spec laneSpec
-	conn *net.TCPConn
+	conn net.Conn
 	msg  []byte
 	out  []byte
+	size int // bytes that a message takes
 }
 
 func newTCPNetSource(s laneSpec, mem sys.Mem, seed uint64) *tcpNetSource {
-	return &tcpNetSource{flow: newFlow(mem, s), spec: s, msg: newPayload(seed, s.Size), out: make([]byte, s.Batch*s.Size)}
+	size := tcpNetRecord(s)
+	if s.Gather {
+		s.Batch = tcpGather / size
+	}
+	return &tcpNetSource{flow: newFlow(mem, s), spec: s, msg: newPayload(seed, s.Size), out: make([]byte, s.Batch*size), size: size}
 }
 
 func (l *tcpNetSource) dial() (err error) {
@@ -170,12 +217,12 @@ func (l *tcpNetSource) send(_ *slice, n int) error {
 	for next, end := l.next, l.next+uint64(n); next < end; {
 		k := min(l.spec.Batch, int(end-next))
 		for i := range k {
-			m := l.out[i*len(l.msg):][:len(l.msg)]
+			m := l.out[i*l.size:][:len(l.msg)]
 			move(m, l.msg)
 			binary.LittleEndian.PutUint64(m, next)
 			next++
 		}
-		if _, err := l.conn.Write(l.out[:k*len(l.msg)]); err != nil {
+		if _, err := l.conn.Write(l.out[:k*l.size]); err != nil {
 			return fmt.Errorf("%w: %w", ErrPeer, err)
 		}
 	}
@@ -191,8 +238,10 @@ func (l *tcpNetSource) close() error {
 
 type tcpNetSink struct {
 	ledger
+	spec     laneSpec
+	record   int
 	listener *net.TCPListener
-	conn     *net.TCPConn
+	conn     net.Conn
 	size     int
 	buf      [64 << 10]byte
 	have     int
@@ -201,7 +250,7 @@ type tcpNetSink struct {
 
 func (l *tcpNetSink) serve(t *turn) error {
 	for fresh := true; ; {
-		ok, err := tcpNetFar(l.listener, &l.conn)
+		ok, err := tcpNetFar(l.spec, l.listener, &l.conn)
 		if err != nil {
 			return err
 		}
@@ -220,7 +269,7 @@ func (l *tcpNetSink) serve(t *turn) error {
 		}
 		l.have += n
 		p, taken := l.buf[:l.have], 0
-		for len(p) >= l.size {
+		for len(p) >= l.record {
 			m := p[:l.size]
 			if number := binary.LittleEndian.Uint64(m); number == l.want {
 				l.want++
@@ -228,7 +277,7 @@ func (l *tcpNetSink) serve(t *turn) error {
 				l.other(t, number)
 			}
 			move(l.copied[:l.size], m)
-			p = p[l.size:]
+			p = p[l.record:]
 			taken++
 		}
 		l.have = copy(l.buf[:], p)

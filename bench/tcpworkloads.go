@@ -1,6 +1,9 @@
 package bench
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Run measures the ping-pong over TCP.
 func (w TCPPingPong) Run(ctx context.Context) (*Report, error) {
@@ -40,6 +43,38 @@ func (w TCPThroughput) Run(ctx context.Context) (*Report, error) {
 			lane("nettcp", kindTCPNet, payloadSize), lane("tcp", kindTCP, payloadSize), lane("rawtcp", kindTCPRaw, payloadSize),
 			gather(lane("gather", kindTCPRaw, payloadSize)),
 			lane("1KiB", kindTCP, 1024), lane("rawtcp-1KiB", kindTCPRaw, 1024),
+		},
+	})
+}
+
+// Run measures a link with TLS.
+func (w TCPSealed) Run(ctx context.Context) (*Report, error) {
+	s, err := w.Setup.filled(sealedSize, false)
+	if err == nil {
+		err = fixedSize(s, sealedSize)
+	}
+	if err == nil && s.Net == NetVeth {
+		err = fmt.Errorf("%w: with TLS the network is loopback", ErrSetup)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPapers()
+	if err != nil {
+		return nil, err
+	}
+	lane := func(name, kind, pattern string, p *papers) laneSpec {
+		return laneSpec{Name: name, Kind: kind, Pattern: pattern, Size: sealedSize, Batch: batchSize, Papers: p}
+	}
+	nettls := lane("nettls", kindTCPNet, patternStream, p)
+	nettls.Gather = true
+	return run(ctx, s, plan{
+		name: "tcp/sealed", subject: "tls", against: []string{"nettls", "nettls-each", "plain"},
+		variants: map[string]variant{"pingpong": {"pingpong", []string{"nettls-pingpong", "plain-pingpong"}}},
+		lanes: []laneSpec{
+			lane("nettls-each", kindTCPNet, patternStream, p), nettls, lane("tls", kindTCP, patternStream, p), lane("plain", kindTCP, patternStream, nil),
+			lane("nettls-pingpong", kindTCPNet, patternPingPong, p), lane("pingpong", kindTCP, patternPingPong, p),
+			lane("plain-pingpong", kindTCP, patternPingPong, nil),
 		},
 	})
 }

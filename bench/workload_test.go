@@ -54,6 +54,25 @@ var contract = map[string][]string{
 		"variants.plain.subject.per_sec", "variants.plain.ratio.raw-plain.per_sec.median", "variants.pingpong.subject.p50_ns",
 		"variants.pingpong.ratio.raw-pingpong.p50.median",
 	},
+	"tcp/sealed": {
+		"subject.per_sec", "baselines.nettls.per_sec", "baselines.nettls-each.per_sec", "baselines.plain.per_sec", "ratio.nettls.per_sec.median",
+		"ratio.nettls.per_sec.lo", "ratio.nettls-each.per_sec.median", "ratio.plain.per_sec.median", "variants.pingpong.subject.p50_ns",
+		"variants.pingpong.ratio.nettls-pingpong.p50.median", "variants.pingpong.ratio.plain-pingpong.p50.median",
+	},
+	"tcp/pingpong": {
+		"subject.p50_ns", "baselines.rawtcp.p50_ns", "baselines.nettcp.p50_ns", "ratio.rawtcp.p50.median", "ratio.nettcp.p50.median",
+	},
+	"tcp/throughput": {
+		"subject.per_sec", "ratio.rawtcp.per_sec.median", "ratio.gather.per_sec.median", "ratio.nettcp.per_sec.median",
+		"variants.1KiB.ratio.rawtcp-1KiB.per_sec.median",
+	},
+	"tcp/publish":   {"subject.p50_ns", "baselines.local.p50_ns", "ratio.local.p50.median"},
+	"tcp/fanout":    {"subject.p50_ns", "baselines.all.p50_ns", "ratio.all.p50.median"},
+	"quic/pingpong": {"subject.p50_ns", "baselines.quicgo.p50_ns", "ratio.quicgo.p50.median"},
+	"quic/throughput": {
+		"subject.per_sec", "ratio.quicgo.per_sec.median", "ratio.quicgo-each.per_sec.median", "variants.64B.ratio.quicgo-64B.per_sec.median",
+	},
+	"quic/publish": {"subject.p50_ns", "baselines.local.p50_ns", "ratio.local.p50.median"},
 	"mq/journal": {
 		"subject.per_sec", "baselines.bare.per_sec", "ratio.bare.per_sec.median", "ratio.bare.per_sec.lo", "variants.1KiB.subject.per_sec",
 		"variants.1KiB.ratio.bare-1KiB.per_sec.median", "variants.1KiB.ratio.each-1KiB.per_sec.median", "variants.os-crash.ratio.bare-os-crash.per_sec.median",

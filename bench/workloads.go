@@ -72,6 +72,11 @@ type TCPPingPong struct{ Setup Setup }
 // writes and reads as many bytes at once as package tcp does; "nettcp", net.TCPConn, which writes 32 messages at a time.
 type TCPThroughput struct{ Setup Setup }
 
+// TCPSealed streams 256-byte messages one way, by a link with TLS 1.3 where both sides show a certificate. Baselines: "nettls", crypto/tls
+// over a net.TCPConn, blocking, which writes as many bytes of as many messages at once; "nettls-each", which writes 32 messages at a time;
+// "plain", the link without TLS. The variant "pingpong" is one message there and one back, with "nettls-pingpong" and "plain-pingpong".
+type TCPSealed struct{ Setup Setup }
+
 // TCPPublish times a publisher's batches of 256 messages of 64 bytes, of which a link over TCP takes what it carries. The baseline "local"
 // is a ring with one gating reader. A round trip of the report is one batch.
 type TCPPublish struct{ Setup Setup }
@@ -100,6 +105,7 @@ var catalogue = []struct {
 	{"udp/fanout", "at a fixed rate to a multicast group, one of four stopped", func(s Setup) Workload { return UDPFanOut{s} }},
 	{"tcp/pingpong", "one message there, one back, over TCP", func(s Setup) Workload { return TCPPingPong{s} }},
 	{"tcp/throughput", "64-byte messages over TCP", func(s Setup) Workload { return TCPThroughput{s} }},
+	{"tcp/sealed", "256-byte messages over TCP with TLS", func(s Setup) Workload { return TCPSealed{s} }},
 	{"tcp/publish", "what a publisher spends on a batch that a link over TCP carries", func(s Setup) Workload { return TCPPublish{s} }},
 	{"tcp/fanout", "64 channels over one link, one of whose readers stopped", func(s Setup) Workload { return TCPFanOut{s} }},
 	{"quic/pingpong", "one message there, one back, over QUIC", func(s Setup) Workload { return QUICPingPong{s} }},
