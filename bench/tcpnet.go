@@ -43,14 +43,25 @@ func tcpNetRecord(s laneSpec) int {
 // dialNet connects. TLS shakes hands with the first message: the far side accepts no sooner.
 func dialNet(s laneSpec, mem sys.Mem) (net.Conn, error) {
 	c, err := dialNetPlain(s, mem)
-	if err != nil || s.Papers == nil {
-		return c, err
+	if err != nil {
+		return nil, err
+	}
+	if s.Papers == nil {
+		return c, nil
 	}
 	config, err := s.Papers.config(&s.Papers.Near)
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return tls.Client(c, config), nil
+}
+
+// closeNet closes without TLS's goodbye, which fails where the other side is gone already.
+func closeNet(c net.Conn) error {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	return c.Close()
 }
 
 func dialNetPlain(s laneSpec, mem sys.Mem) (c *net.TCPConn, err error) {
@@ -109,7 +120,7 @@ func (l *tcpNetPing) close() error {
 	if l.conn == nil {
 		return nil
 	}
-	return l.conn.Close()
+	return closeNet(l.conn)
 }
 
 // tcpNetFar accepts the one connection of its lane.
@@ -184,7 +195,7 @@ func (l *tcpNetPong) serve(t *turn) error {
 
 func (l *tcpNetPong) close() (err error) {
 	if l.conn != nil {
-		err = l.conn.Close()
+		err = closeNet(l.conn)
 	}
 	return errors.Join(err, l.listener.Close())
 }
@@ -233,7 +244,7 @@ func (l *tcpNetSource) close() error {
 	if l.conn == nil {
 		return nil
 	}
-	return l.conn.Close()
+	return closeNet(l.conn)
 }
 
 type tcpNetSink struct {
@@ -287,7 +298,7 @@ func (l *tcpNetSink) serve(t *turn) error {
 
 func (l *tcpNetSink) close() (err error) {
 	if l.conn != nil {
-		err = l.conn.Close()
+		err = closeNet(l.conn)
 	}
 	return errors.Join(err, l.listener.Close())
 }
