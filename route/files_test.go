@@ -17,7 +17,7 @@ func TestACarriageFileResolvesAsItsCommentsSay(t *testing.T) {
 	for name, want := range map[string]string{
 		"market_data":     "market_data anywhere → anywhere: udp, unencrypted [explicit]",
 		"trading_signals": "trading_signals anywhere → anywhere: tcp, tls, lz4 [explicit]",
-		"order_execution": "order_execution anywhere → anywhere: tcp, tls; then queue rabbitmq, chacha20_poly1305, adaptive [explicit]",
+		"order_execution": "order_execution anywhere → anywhere: tcp, tls; then queue rabbitmq, chacha20_poly1305, adaptive; recorded in the queue [explicit]",
 		"audit_trail":     "audit_trail anywhere → anywhere: queue rabbitmq, unencrypted, adaptive [explicit]",
 		"analytics":       "analytics anywhere → anywhere: tcp, tls [default]",
 	} {

@@ -196,7 +196,9 @@ func TestWeakerServerIsRefusedOrTold(t *testing.T) {
 				t.Errorf("%+v, asked for %s: %v", s, asked, err)
 			}
 			if err == nil {
-				err = q.Close()
+				if err := q.Close(); err != nil {
+					t.Error(err)
+				}
 			}
 			o.Weaker = true
 			if q, err = Open(o); err != nil || q.Durability() != s.gives {
