@@ -127,6 +127,12 @@ func (s *session) close(within time.Duration) {
 	}
 }
 
+// hurry ends a connection whose broker does not answer within patience, until it is called off: the library waits for answers without end.
+func (s *session) hurry(o *Options) (calledOff func()) {
+	t := time.AfterFunc(o.Patience, func() { _ = s.line.Close() })
+	return func() { t.Stop() }
+}
+
 // line is the broker's socket. A broker that does not read for longer than patience is gone, unless it has said that it does not read.
 type line struct {
 	net.Conn

@@ -29,6 +29,7 @@ func newConsumer(q *Queue, group string) (*consumer, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer s.hurry(o)()
 	if err := o.same(s, o.queueOf(group)); err != nil {
 		s.close(closeWait)
 		return nil, err

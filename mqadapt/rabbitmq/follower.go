@@ -56,6 +56,7 @@ func newFollower(q *Queue, group string) (*follower, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer s.hurry(o)()
 	if err = o.same(s, o.queueOf(group)); err == nil {
 		err = o.same(s, o.placeOf(group))
 	}

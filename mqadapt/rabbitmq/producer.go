@@ -50,6 +50,7 @@ func newProducer(q *Queue) (*producer, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer s.hurry(&q.options)()
 	p := &producer{q: q, session: s, slots: make([]slot, q.options.Window), fresh: make(chan struct{}, 1), progress: make(chan struct{}, 1),
 		stop: make(chan struct{}), stopped: make(chan struct{})}
 	p.returns = s.ch.NotifyReturn(make(chan amqp.Return, q.options.Window+spare))

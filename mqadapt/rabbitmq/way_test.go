@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -189,7 +190,20 @@ func (w *way) state() string {
 	b := private(w.t)
 	queues, e1 := b.RabbitCtl("list_queues", "name", "type", "state", "messages_ready", "messages_unacknowledged", "consumers")
 	consumers, e2 := b.RabbitCtl("list_consumers")
-	return fmt.Sprint(queues, consumers, errors.Join(e1, e2))
+	return fmt.Sprint(queues, consumers, errors.Join(e1, e2), logOf(b.Dir))
+}
+
+// logOf is the end of a broker's log.
+func logOf(dir string) (end string) {
+	paths, _ := filepath.Glob(filepath.Join(dir, "log", "*.log")) // the pattern is a good one
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err.Error()
+		}
+		end += "\n" + path + ":\n" + string(text[max(0, len(text)-6000):])
+	}
+	return end
 }
 
 // finish wants everything that was published to come out.
