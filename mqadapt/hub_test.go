@@ -75,8 +75,10 @@ func TestRingThatLeavesAShipperGoesOnElsewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !s.Remove(rings[0]) || !s.Remove(rings[0]) {
-		t.Fatal("it stays")
+	for range 2 { // asking again changes nothing
+		if !s.Remove(rings[0]) {
+			t.Fatal("it stays")
+		}
 	}
 	r, err := rings[0].Reader(ring.ReaderOptions{Name: "to right", Durable: true})
 	if err != nil {
