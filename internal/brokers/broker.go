@@ -66,7 +66,6 @@ type Broker struct {
 	ended  chan struct{} // closed when the process is gone
 	paused bool
 	note   string // the file that says it runs
-	begun  bool   // it was ready once
 }
 
 // Addr is the address of clients, "127.0.0.1:PORT".

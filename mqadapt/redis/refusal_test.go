@@ -197,7 +197,7 @@ func TestWeakerServerIsRefusedOrTold(t *testing.T) {
 			}
 			if err == nil {
 				if err := q.Close(); err != nil {
-					t.Error(err)
+					t.Fatal(err)
 				}
 			}
 			o.Weaker = true

@@ -80,7 +80,7 @@ func TestTLSIsMutualAndWhatDoesNotFitIsSaid(t *testing.T) {
 		"rediss":            {URL: b.URL, CA: cert},
 		"no certificate":    {URL: url, CA: key, Cert: cert, Key: key},
 		"no such file":      {URL: url, CA: filepath.Join(dir, "none")},
-		"certificate":       {URL: url, CA: cert},
+		"redis: 127.0.0.1":  {URL: url, CA: cert},
 		"127.0.0.1":         {URL: url, CA: cert, Cert: foreign, Key: foreignKey},
 		"private key":       {URL: url, CA: cert, Cert: cert, Key: foreignKey},
 		"deadline":          {URL: strings.Replace(b.URL, "redis:", "rediss:", 1), CA: cert, Cert: cert, Key: key},
