@@ -116,7 +116,7 @@ func (l *Link) Secret(channel string, d Direction) (seal.Secret, error) {
 // Update replaces what this node means by its channels: the nodes greet each other again over a new connection. Secrets stay, and so does all
 // that the link's secrets carry. It answers ErrOptions, and then nothing changes. A Listener updates its own links.
 func (l *Link) Update(contracts []link.Contract) error {
-	if err := l.o.update(contracts); err != nil {
+	if err := l.o.update("", contracts); err != nil {
 		return err
 	}
 	l.greetAgain()

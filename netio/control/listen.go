@@ -85,10 +85,25 @@ func (n *Listener) Link(peer string) *Link {
 
 // Update replaces what this node means by its channels, as Link.Update does, for all peers.
 func (n *Listener) Update(contracts []link.Contract) error {
-	if err := n.o.update(contracts); err != nil {
+	if err := n.o.update("", contracts); err != nil {
 		return err
 	}
 	for _, l := range n.Links() {
+		l.greetAgain()
+	}
+	return nil
+}
+
+// UpdateFor replaces what this node means by its channels when it speaks to one peer, whatever it means to others. From the first call on a peer
+// is greeted once it has said who it is.
+func (n *Listener) UpdateFor(peer string, contracts []link.Contract) error {
+	if peer == "" || peer == n.o.Node {
+		return fmt.Errorf("%w: node %q: contracts for %q: another node's name", ErrOptions, n.o.Node, peer)
+	}
+	if err := n.o.update(peer, contracts); err != nil {
+		return err
+	}
+	if l := n.Link(peer); l != nil {
 		l.greetAgain()
 	}
 	return nil

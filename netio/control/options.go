@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/alphapulse/transport/netio/link"
@@ -47,7 +46,7 @@ type Options struct {
 	Events func(Event)
 
 	dial  func(ctx context.Context, addr string) (net.Conn, error) // for tests
-	meant *atomic.Pointer[[]link.Contract]                         // what Contracts have become
+	meant *meaning                                                 // what Contracts have become
 }
 
 // Event is what became of a link.
@@ -104,13 +103,12 @@ func (o Options) checked() (*Options, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", addr)
 		}
 	}
-	o.meant = new(atomic.Pointer[[]link.Contract])
-	o.mean(o.Contracts)
+	o.meant = &meaning{all: slices.Clone(o.Contracts), to: map[string][]link.Contract{}}
 	var faults []error
 	if o.Identity == nil {
 		faults = append(faults, errors.New("no identity: open one of package trust"))
 	}
-	if _, err := link.AppendGreeting(nil, o.greeting()); err != nil {
+	if _, err := link.AppendGreeting(nil, o.greeting("")); err != nil {
 		faults = append(faults, err)
 	}
 	if o.Heartbeat < time.Millisecond || o.Liveness < 2*o.Heartbeat || o.Handshake < time.Millisecond {
@@ -123,27 +121,6 @@ func (o Options) checked() (*Options, error) {
 		return nil, fmt.Errorf("%w: node %q: %w", ErrOptions, o.Node, err)
 	}
 	return &o, nil
-}
-
-// mean replaces the contracts of connections to come.
-func (o *Options) mean(contracts []link.Contract) {
-	contracts = slices.Clone(contracts)
-	o.meant.Store(&contracts)
-}
-
-func (o *Options) greeting() link.Greeting {
-	return link.Greeting{Node: o.Node, Start: o.Start, Channels: *o.meant.Load()}
-}
-
-// update checks contracts before they replace those of now.
-func (o *Options) update(contracts []link.Contract) error {
-	g := o.greeting()
-	g.Channels = contracts
-	if _, err := link.AppendGreeting(nil, g); err != nil {
-		return fmt.Errorf("%w: node %q: %w", ErrOptions, o.Node, err)
-	}
-	o.mean(contracts)
-	return nil
 }
 
 func (o *Options) tell(e Event) {

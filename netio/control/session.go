@@ -79,19 +79,20 @@ func shake(ctx context.Context, o *Options, raw net.Conn, dialled bool, expect s
 	return s, nil
 }
 
-// greet exchanges greetings. Both sides speak at once, and neither waits with reading until it has spoken. The dialling side learns here
-// whether it was believed.
-func (s *session) greet(expect string) error {
-	s.mine = s.o.greeting()
-	mine, err := link.AppendGreeting(nil, s.mine)
-	if err != nil {
-		return err
+// greet exchanges greetings. Who dials speaks at once, and does not wait with reading until it has spoken. So does who listens, unless what
+// it says depends on who it is that dialled. The dialling side learns here whether it was believed.
+func (s *session) greet(expect string) (err error) {
+	if !s.dialled && s.o.meant.differs() {
+		if s.peer, err = s.hearGreeting(); err != nil {
+			return err
+		}
+		if err := s.vouched(expect); err != nil {
+			return err
+		}
+		return s.sayGreeting(s.peer.Node)
 	}
 	said := make(chan error, 1)
-	go func() {
-		_, err := s.conn.Write(mine)
-		said <- err
-	}()
+	go func() { said <- s.sayGreeting(expect) }()
 	s.peer, err = s.hearGreeting()
 	if err != nil {
 		_ = s.conn.NetConn().Close() // wakes the writer
@@ -99,8 +100,13 @@ func (s *session) greet(expect string) error {
 		return err
 	}
 	if err := <-said; err != nil {
-		return s.o.Identity.Refused(err)
+		return err
 	}
+	return s.vouched(expect)
+}
+
+// vouched says why the peer is not who it says it is, or not who was dialled.
+func (s *session) vouched(expect string) error {
 	leaf := s.cs.PeerCertificates[0]
 	switch {
 	case !trust.Vouches(leaf, s.peer.Node):
@@ -109,6 +115,18 @@ func (s *session) greet(expect string) error {
 		return fmt.Errorf("%w: %q was dialled, and %q answers: look at the address", ErrPeer, expect, s.peer.Node)
 	case s.peer.Node == s.o.Node:
 		return fmt.Errorf("%w: %q is this node's own name: two have it, or it dialled itself", ErrPeer, s.peer.Node)
+	}
+	return nil
+}
+
+func (s *session) sayGreeting(peer string) error {
+	s.mine = s.o.greeting(peer)
+	b, err := link.AppendGreeting(nil, s.mine)
+	if err != nil {
+		return err
+	}
+	if _, err := s.conn.Write(b); err != nil {
+		return s.o.Identity.Refused(err)
 	}
 	return nil
 }
