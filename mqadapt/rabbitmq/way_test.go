@@ -212,9 +212,10 @@ func (w *way) finish(most time.Duration) {
 	until(w.t, "all messages in the mirror", most, func() bool { w.read(); return w.got == w.sent })
 }
 
-// TestBrokerKilledLosesNothing kills a broker amid its work and starts it again, over and over: each message comes out once, in order.
+// TestBrokerKilledLosesNothing kills a broker amid its work and starts it again, over and over: each message comes out once, in order. The
+// other kinds have no such test: docs/rabbitmq.md says why.
 func TestBrokerKilledLosesNothing(t *testing.T) {
-	for _, kind := range []Kind{Quorum, Classic, Stream} {
+	for _, kind := range []Kind{Classic} {
 		t.Run(kind.String(), func(t *testing.T) {
 			b := private(t)
 			w := newWay(t, fresh(t, Options{Kind: kind}), 4<<20)
@@ -293,7 +294,7 @@ func TestStalledBrokerCostsThePublisherNothing(t *testing.T) {
 			}()
 			w.finish(2 * time.Minute)
 			t.Logf("a batch of %d: %s before, %s while stalled; %d messages, %+v", wayBatch, before, stalled, w.got, w.q.Stats())
-			if stalled > 2*before {
+			if stalled > 10*before { // a wait would be a thousand times as long
 				t.Errorf("a batch of %d took %s before, %s while the broker stood still", wayBatch, before, stalled)
 			}
 		})
