@@ -64,9 +64,11 @@ func (l *layout) records() map[legKey]legSpec {
 
 // line is a queue of a channel, as both ends call it: what publishers of from put, for everybody or for one node.
 func (l *layout) line(c *route.ChannelPlan, w *route.Way, from, to string) *netio.QueueLine {
-	q := &netio.QueueLine{Channel: c.Channel.Name, Queue: w.Queue, RoutingKey: w.RoutingKey, From: from, To: to, Place: recordPlace}
+	q := &netio.QueueLine{Channel: c.Channel.Name, Queue: w.Queue, RoutingKey: w.RoutingKey, From: from, To: to, Place: recordPlace, Groups: to}
 	if to != "" {
 		q.Place = placeOf(to)
+	} else {
+		q.Groups = strings.Join(l.takers(c), ",")
 	}
 	if d := c.Channel.Transport.Durability; d != topo.DurabilityAuto {
 		q.Durability = d.String()
@@ -78,6 +80,25 @@ func (l *layout) line(c *route.ChannelPlan, w *route.Way, from, to string) *neti
 		}
 	}
 	return q
+}
+
+// takers are the groups that take a channel's record.
+func (l *layout) takers(c *route.ChannelPlan) (all []string) {
+	for i := range c.Decisions {
+		if d := &c.Decisions[i]; d.To.Node != "" && queueOnly(d) {
+			all = append(all, l.taker(c, d.To.Node))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// taker is the group by which a node takes a channel's record: those that share its sources are one.
+func (l *layout) taker(c *route.ChannelPlan, node string) string {
+	if nodes := l.groupOf(c.Channel.Name, node); nodes != nil {
+		return nodes[0]
+	}
+	return node
 }
 
 // queueWays calls fn for each way through a queue that begins or ends on this node.
@@ -207,9 +228,9 @@ func (f *fabric) take(l *layout) error {
 		}
 		q := l.line(c, w, d.From.Node, to)
 		secret := q.Secret
-		q.Place, q.Group, q.Secret = "", l.at, nil
-		if nodes := l.groupOf(c.Channel.Name, l.at); to == "" && nodes != nil {
-			q.Group = nodes[0] // they are one group
+		q.Place, q.Group, q.Groups, q.Secret = "", l.at, "", nil
+		if to == "" {
+			q.Group = l.taker(c, l.at)
 		}
 		due[*q] = queueEnd{w.Backend.String(), secret}
 	})

@@ -30,6 +30,7 @@ type QueueLine struct {
 	To         string // node that alone takes from it, instead of a way; empty: every group does
 	Place      string // name of the reader in the rings that are put into it
 	Group      string // that takes, where this node does
+	Groups     string // all that take, joined by commas, where this node puts
 	Mirrors    *Mirrors
 	Durability string       // "memory", "persistent" or "replicated"; empty: the queue's default
 	Secret     *seal.Secret // seals what lies in it; nil: nothing does

@@ -18,6 +18,9 @@ import (
 
 	"github.com/alphapulse/transport"
 	"github.com/alphapulse/transport/mqadapt/journal"
+	"github.com/alphapulse/transport/mqadapt/kafka"
+	"github.com/alphapulse/transport/mqadapt/rabbitmq"
+	"github.com/alphapulse/transport/mqadapt/redis"
 	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/netio/express"
 	"github.com/alphapulse/transport/netio/quic"
@@ -33,7 +36,7 @@ func media() []transport.Medium {
 
 // queues are all that there are.
 func queues() []transport.QueueMedium {
-	return []transport.QueueMedium{journal.Medium{}}
+	return []transport.QueueMedium{journal.Medium{}, rabbitmq.Medium{}, kafka.Medium{}, redis.Medium{}}
 }
 
 const statusEvery = 500 * time.Millisecond

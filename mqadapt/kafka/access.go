@@ -46,7 +46,7 @@ func (o *Options) access() ([]kgo.Opt, error) {
 		}
 		opts = append(opts, kgo.DialTLSConfig(c))
 	}
-	if o.Credentials == "" {
+	if o.Credentials == "" && o.password == nil {
 		return opts, nil
 	}
 	if _, _, err := o.user(); err != nil { // now, not at the first connection
@@ -96,8 +96,22 @@ func (o *Options) mechanism() sasl.Mechanism {
 	return scram.Sha512(show)
 }
 
+// proves reports whether the broker is told who we are.
+func (o *Options) proves() bool { return o.Credentials != "" || o.password != nil }
+
+// whence is where name and password come from.
+func (o *Options) whence() string {
+	if o.password != nil {
+		return "the user and the password of the queue"
+	}
+	return "the credentials in " + o.Credentials
+}
+
 // user reads the file of credentials. Its text is in no error.
 func (o *Options) user() (name, password string, err error) {
+	if o.password != nil {
+		return o.name, o.password(), nil
+	}
 	text, err := readFile(o.Credentials, true)
 	if err != nil {
 		return "", "", fmt.Errorf("kafka: credentials: %w", err)

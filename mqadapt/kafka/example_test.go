@@ -10,6 +10,7 @@ import (
 
 	"github.com/alphapulse/transport/mqadapt"
 	"github.com/alphapulse/transport/mqadapt/kafka"
+	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/seal"
 )
 
@@ -61,4 +62,11 @@ func ExampleQueue() {
 	// accepted <nil>
 	// got 1 96 <nil> <nil>
 	// 1 1 <nil>
+}
+
+// A topology that names this backend goes through it: transport.Config.Queues takes the Medium.
+func ExampleMedium() {
+	_, err := kafka.Medium{}.Open(netio.QueueSite{Node: "trading"})
+	fmt.Println(kafka.Medium{}.Backend(), errors.Is(err, mqadapt.ErrOptions)) // the file does not say where it is
+	// Output: kafka true
 }

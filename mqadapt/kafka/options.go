@@ -54,6 +54,9 @@ type Options struct {
 	// Retention and RetentionBytes are how long a topic keeps records, and how many bytes of each partition; 0 is the broker's default.
 	Retention      time.Duration
 	RetentionBytes int64
+
+	name     string        // of the user, with password in place of Credentials
+	password func() string // nil: there is none
 }
 
 // checked returns o with its defaults, or all its faults.
@@ -61,7 +64,7 @@ func (o Options) checked() (Options, error) {
 	if o.Window == 0 {
 		o.Window = DefaultWindow
 	}
-	if o.Credentials != "" && o.Mechanism == "" {
+	if (o.Credentials != "" || o.password != nil) && o.Mechanism == "" {
 		o.Mechanism = scramSHA512
 	}
 	o.TLS = o.TLS || o.CA != "" || o.Cert != ""
@@ -88,7 +91,7 @@ func (o Options) checked() (Options, error) {
 	default:
 		fault(true, "mechanism %q is none of %s, %s, %s", o.Mechanism, scramSHA512, scramSHA256, plainText)
 	}
-	fault(o.Mechanism != "" && o.Credentials == "", "mechanism %s without a file of credentials", o.Mechanism)
+	fault(o.Mechanism != "" && o.Credentials == "" && o.password == nil, "mechanism %s without a file of credentials", o.Mechanism)
 	fault(o.Retention < 0 || o.RetentionBytes < 0, "negative retention")
 	return o, errors.Join(faults...)
 }

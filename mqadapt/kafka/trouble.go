@@ -31,21 +31,21 @@ func (o *Options) explain(what string, err error) error {
 	)
 	switch {
 	case errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.IllegalSaslState):
-		return say("the broker does not believe the user: look at the credentials in " + o.Credentials)
+		return say("the broker does not believe the user: look at " + o.whence())
 	case errors.Is(err, kerr.UnsupportedSaslMechanism):
 		return say("the broker does not take " + o.Mechanism + ": set another mechanism")
 	case errors.As(err, &authority), errors.As(err, &name), errors.As(err, &invalid):
 		return say("the broker's certificate is not believed: look at CA and at the names in Brokers")
-	case errors.As(err, &first) && o.Credentials == "" && strings.Contains(err.Error(), "SASL"):
+	case errors.As(err, &first) && !o.proves() && strings.Contains(err.Error(), "SASL"):
 		return say("the broker hung up: it may want credentials")
 	case errors.As(err, &record), errors.As(err, &first) && o.TLS:
 		return say("the broker does not speak TLS there: take another port, or no TLS")
 	case strings.Contains(err.Error(), "remote error: tls"):
 		return say("the broker does not believe the certificate: look at Cert and Key")
-	case errors.As(err, &first) && o.Credentials == "":
+	case errors.As(err, &first) && !o.proves():
 		return say("the broker hung up: it may want TLS or credentials there")
-	case errors.Is(err, io.EOF) && o.Credentials != "":
-		return say("the broker hung up: it does not believe the user, perhaps: look at the credentials in " + o.Credentials)
+	case errors.Is(err, io.EOF) && o.proves():
+		return say("the broker hung up: it does not believe the user, perhaps: look at " + o.whence())
 	case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID), strings.Contains(err.Error(), "missing from broker"):
 		return say("the topic does not exist (any more): provision it")
 	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed),

@@ -42,6 +42,9 @@ func (o *Options) dial(what string) (*session, error) {
 		return s.line, conn.SetDeadline(time.Now().Add(o.Patience)) // the library ends it after its handshake
 	}}
 	c.Properties.SetClientConnectionName("pulse " + o.Name + " " + what)
+	if o.password != nil {
+		c.SASL = []amqp.Authentication{&amqp.PlainAuth{Username: o.User, Password: o.password()}}
+	}
 	if o.PasswordFile != "" {
 		text, err := readFile(o.PasswordFile, true)
 		if err != nil {

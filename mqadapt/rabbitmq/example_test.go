@@ -1,9 +1,12 @@
 package rabbitmq_test
 
 import (
+	"errors"
 	"fmt"
 
+	"github.com/alphapulse/transport/mqadapt"
 	"github.com/alphapulse/transport/mqadapt/rabbitmq"
+	"github.com/alphapulse/transport/netio"
 )
 
 func ExampleOptions() {
@@ -36,4 +39,11 @@ func ExampleStats() {
 	}
 	fmt.Printf("%+v %v\n", q.Stats(), q.Close())
 	// Output: {Accepted:0 Rejected:0 Returned:0 Refused:0 Ended:0} <nil>
+}
+
+// A topology that names this backend goes through it: transport.Config.Queues takes the Medium.
+func ExampleMedium() {
+	_, err := rabbitmq.Medium{}.Open(netio.QueueSite{Node: "trading"})
+	fmt.Println(rabbitmq.Medium{}.Backend(), errors.Is(err, mqadapt.ErrOptions)) // the file does not say where it is
+	// Output: rabbitmq true
 }

@@ -83,6 +83,8 @@ type Options struct {
 	// Patience is how long the broker may take to answer, or to read, before its connection is given up; 0 means DefaultPatience. Heartbeat is
 	// how often a silent connection says that it lives, in whole seconds; 0 means DefaultHeartbeat.
 	Patience, Heartbeat time.Duration
+
+	password func() string // in place of PasswordFile; nil: there is none
 }
 
 // checked returns o with its defaults, or all its faults.
@@ -103,7 +105,7 @@ func (o Options) checked() (Options, error) {
 	plain := err == nil && u.Scheme == "amqp"
 	fault(plain && (o.CA != "" || o.Cert != "" || o.Key != ""), "CA, Cert or Key without TLS: the URL is amqp://, not amqps://")
 	fault((o.Cert == "") != (o.Key == ""), "Cert and Key go together")
-	fault((o.User == "") != (o.PasswordFile == ""), "User and PasswordFile go together")
+	fault((o.User == "") != (o.PasswordFile == "" && o.password == nil), "User and PasswordFile go together")
 	fault(!named(o.Name), "name %q: 1 to %d letters, digits, '.', '_' or '-'", o.Name, mostName)
 	fault(!slices.Contains([]string{"direct", "topic", "fanout"}, o.ExchangeKind), "exchange kind %q: direct, topic or fanout", o.ExchangeKind)
 	fault(len(o.Exchange) > 255 || len(o.RoutingKey) > 255, "exchange or routing key longer than 255 bytes")

@@ -6,6 +6,7 @@ import (
 
 	"github.com/alphapulse/transport/mqadapt"
 	"github.com/alphapulse/transport/mqadapt/redis"
+	"github.com/alphapulse/transport/netio"
 )
 
 func ExampleOptions() {
@@ -26,4 +27,11 @@ func ExampleQueue() {
 	}
 	_, _ = mqadapt.NewShipper(p, mqadapt.ShipperOptions{Channel: "trades"})
 	// Output: no queue
+}
+
+// A topology that names this backend goes through it: transport.Config.Queues takes the Medium.
+func ExampleMedium() {
+	_, err := redis.Medium{}.Open(netio.QueueSite{Node: "trading"})
+	fmt.Println(redis.Medium{}.Backend(), errors.Is(err, mqadapt.ErrOptions)) // the file does not say where it is
+	// Output: redis true
 }

@@ -71,6 +71,8 @@ type Options struct {
 
 	// DropOldest has the oldest entries go instead, whether a group had them or not. A group learns how many it lost. It takes Redis 7.
 	DropOldest bool
+
+	password func() string // in place of PasswordFile; nil: there is none
 }
 
 // checked returns o with its defaults, or all its faults.
@@ -97,7 +99,7 @@ func (o Options) checked() (Options, error) {
 	fault(o.Durability > mqadapt.OS, "durability %d", o.Durability)
 	fault(o.Replicas < 0 || o.MaxLen < 0, "%d replicas, %d entries", o.Replicas, o.MaxLen)
 	fault(o.DropOldest && o.MaxLen == 0, "the oldest are to be dropped, and MaxLen does not say when")
-	fault(o.User != "" && o.PasswordFile == "", "user %q without a password file", o.User)
+	fault(o.User != "" && o.PasswordFile == "" && o.password == nil, "user %q without a password file", o.User)
 	fault((o.Cert == "") != (o.Key == ""), "certificate %q, key %q: both or none", o.Cert, o.Key)
 	return o, errors.Join(faults...)
 }
@@ -117,6 +119,9 @@ func (o Options) dialing() (*redis.Options, error) {
 	r.Protocol = 2
 	r.DisableIdentity = true
 	r.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	if o.password != nil {
+		r.CredentialsProviderContext = func(context.Context) (string, string, error) { return o.User, o.password(), nil }
+	}
 	if o.PasswordFile != "" {
 		if _, err := readFile(o.PasswordFile, true); err != nil {
 			return nil, fmt.Errorf("redis: %w: %w", mqadapt.ErrOptions, err)

@@ -1,0 +1,54 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/alphapulse/transport/mqadapt"
+	"github.com/alphapulse/transport/netio"
+)
+
+// Medium is Kafka as a node of a topology has it: transport.Config.Queues takes one. A channel's topic is called as its queue, and made when it
+// is missing.
+type Medium struct {
+	// Options of the topics. Brokers, Topic, TLS and who we are are the topology's.
+	Options Options
+}
+
+// Backend is what topologies call it.
+func (m Medium) Backend() string { return "kafka" }
+
+// Open joins a node to the brokers of a topology.
+func (m Medium) Open(site netio.QueueSite) (netio.Queues, error) {
+	if len(site.Addresses) == 0 {
+		return nil, fmt.Errorf("kafka: %w: no address: say where the brokers are with queues: { kafka: { addresses: [HOST:9092] } }", mqadapt.ErrOptions)
+	}
+	return mqadapt.NewHub(site, mqadapt.Backend{Kind: m.Backend(), Open: func(l netio.QueueLine) (mqadapt.Queue, error) {
+		o := m.Options
+		o.Brokers, o.Topic, o.TLS = site.Addresses, mqadapt.NameOf(l), o.TLS || site.TLS
+		if site.Password != nil {
+			o.name, o.password, o.Credentials = site.User, site.Password, ""
+		}
+		if _, err := Provision(context.Background(), o, false); err != nil {
+			return nil, err
+		}
+		q, err := Open(o)
+		if err != nil {
+			return nil, err // not a nil *Queue in an interface
+		}
+		return q, nil
+	}}), nil
+}
+
+var _ mqadapt.Backlogged = (*Queue)(nil)
+
+// backlogWait bounds the question for a backlog.
+const backlogWait = 5 * time.Second
+
+// Backlog returns how many envelopes a group has not acknowledged.
+func (q *Queue) Backlog(group string) (envelopes uint64, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), backlogWait)
+	defer cancel()
+	return q.Lag(ctx, group)
+}
