@@ -144,7 +144,7 @@ func (f *fabric) openQueues(l *layout) error {
 			fault(c, "it goes through %s, and Queues does not have that: %s", backend, listed(f.config.Queues, func(m QueueMedium) string { return m.Backend() }))
 			return
 		}
-		q, err := f.config.Queues[i].Open(f.site(l, w.Backend))
+		q, err := f.config.Queues[i].Open(l.site(w.Backend, f.note))
 		if err != nil {
 			fault(c, "%w", err)
 			return
@@ -167,8 +167,8 @@ func (l *layout) oneMachine(a, b string) bool {
 }
 
 // site is this node as a kind of queue sees it.
-func (f *fabric) site(l *layout, b topo.Backend) netio.QueueSite {
-	s := netio.QueueSite{Node: l.at, Topology: cmp.Or(l.topology.Name, "topology"), Notes: f.note}
+func (l *layout) site(b topo.Backend, notes func(netio.Note)) netio.QueueSite {
+	s := netio.QueueSite{Node: l.at, Topology: cmp.Or(l.topology.Name, "topology"), Notes: notes}
 	if q := l.topology.Queue(b); q != nil {
 		s.Addresses, s.User, s.TLS, s.Directory = q.Addresses, q.User, q.TLS, q.Directory
 		if !q.Password.IsZero() {

@@ -26,9 +26,9 @@ type layout struct {
 	actor    string // empty: none of its own
 }
 
-// readLayout loads the file and resolves it. The error has every fault of the file, with its place.
-func readLayout(c *Config) (*layout, error) {
-	t, findings := topo.Load(c.File)
+// readPlan loads the file and resolves it, for nobody yet. The error has every fault of the file, with its place.
+func readPlan(file string) (*layout, error) {
+	t, findings := topo.Load(file)
 	if err := findings.Err(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTopology, err)
 	}
@@ -36,7 +36,16 @@ func readLayout(c *Config) (*layout, error) {
 	if err := findings.Err(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTopology, err)
 	}
-	l := &layout{topology: t, plan: plan, version: plan.Version(), at: c.At, actor: c.Actor}
+	return &layout{topology: t, plan: plan, version: plan.Version()}, nil
+}
+
+// readLayout is readPlan for the node and the actor that c names.
+func readLayout(c *Config) (*layout, error) {
+	l, err := readPlan(c.File)
+	if err != nil {
+		return nil, err
+	}
+	l.at, l.actor = c.At, c.Actor
 	if err := l.settle(c.File); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,6 +74,13 @@ transport_config:
 `, kind, b.Addr(), kind)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	for _, dry := range []string{"--dry-run", "--dry-run=false"} {
+		p := start(t, "provision", file, dry)
+		if p.end() != 0 || !strings.Contains(p.out.String(), map[bool]string{true: "nothing to make", false: "audit_trail"}[kind == brokers.KindRedis]) ||
+			strings.Contains(p.out.String(), "would") != (dry == "--dry-run" && kind != brokers.KindRedis) {
+			t.Errorf("provision %s: %s%s", dry, p.out.String(), p.words())
+		}
 	}
 	open := func(node, actor string) *transport.Node {
 		n, err := transport.Open(t.Context(), transport.Config{File: file, At: node, Actor: actor, Dir: filepath.Join(dir, node), Queues: queues(),

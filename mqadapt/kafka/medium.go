@@ -9,6 +9,8 @@ import (
 	"github.com/alphapulse/transport/netio"
 )
 
+var errNowhere = fmt.Errorf("kafka: %w: no address: say where the brokers are with queues: { kafka: { addresses: [HOST:9092] } }", mqadapt.ErrOptions)
+
 // Medium is Kafka as a node of a topology has it: transport.Config.Queues takes one. A channel's topic is called as its queue, and made when it
 // is missing.
 type Medium struct {
@@ -22,14 +24,10 @@ func (m Medium) Backend() string { return "kafka" }
 // Open joins a node to the brokers of a topology.
 func (m Medium) Open(site netio.QueueSite) (netio.Queues, error) {
 	if len(site.Addresses) == 0 {
-		return nil, fmt.Errorf("kafka: %w: no address: say where the brokers are with queues: { kafka: { addresses: [HOST:9092] } }", mqadapt.ErrOptions)
+		return nil, errNowhere
 	}
 	return mqadapt.NewHub(site, mqadapt.Backend{Kind: m.Backend(), Open: func(l netio.QueueLine) (mqadapt.Queue, error) {
-		o := m.Options
-		o.Brokers, o.Topic, o.TLS = site.Addresses, mqadapt.NameOf(l), o.TLS || site.TLS
-		if site.Password != nil {
-			o.name, o.password, o.Credentials = site.User, site.Password, ""
-		}
+		o := m.options(site, l)
 		if _, err := Provision(context.Background(), o, false); err != nil {
 			return nil, err
 		}
@@ -39,6 +37,23 @@ func (m Medium) Open(site netio.QueueSite) (netio.Queues, error) {
 		}
 		return q, nil
 	}}), nil
+}
+
+// Provision makes what a line needs.
+func (m Medium) Provision(ctx context.Context, site netio.QueueSite, l netio.QueueLine, dry bool) (steps []string, err error) {
+	if len(site.Addresses) == 0 {
+		return nil, errNowhere
+	}
+	return Provision(ctx, m.options(site, l), dry)
+}
+
+func (m Medium) options(site netio.QueueSite, l netio.QueueLine) Options {
+	o := m.Options
+	o.Brokers, o.Topic, o.TLS = site.Addresses, mqadapt.NameOf(l), o.TLS || site.TLS
+	if site.Password != nil {
+		o.name, o.password, o.Credentials = site.User, site.Password, ""
+	}
+	return o
 }
 
 var _ mqadapt.Backlogged = (*Queue)(nil)

@@ -10,6 +10,8 @@ import (
 	"github.com/alphapulse/transport/netio"
 )
 
+var errNowhere = fmt.Errorf("rabbitmq: %w: no address: say where the broker is with queues: { rabbitmq: { addresses: [HOST:5672] } }", mqadapt.ErrOptions)
+
 // Medium is RabbitMQ as a node of a topology has it: transport.Config.Queues takes one. What is missing is provisioned when a line is opened:
 // the exchange and the queues of all groups that the topology names, before anything is published.
 type Medium struct {
@@ -24,7 +26,7 @@ func (m Medium) Backend() string { return "rabbitmq" }
 // Open joins a node to the brokers of a topology. Each try goes to the next of their addresses.
 func (m Medium) Open(site netio.QueueSite) (netio.Queues, error) {
 	if len(site.Addresses) == 0 {
-		return nil, fmt.Errorf("rabbitmq: %w: no address: say where the broker is with queues: { rabbitmq: { addresses: [HOST:5672] } }", mqadapt.ErrOptions)
+		return nil, errNowhere
 	}
 	tries := new(atomic.Uint64)
 	return mqadapt.NewHub(site, mqadapt.Backend{Kind: m.Backend(), Open: func(l netio.QueueLine) (mqadapt.Queue, error) {
@@ -38,6 +40,14 @@ func (m Medium) Open(site netio.QueueSite) (netio.Queues, error) {
 		}
 		return q, nil
 	}}), nil
+}
+
+// Provision makes what a line needs.
+func (m Medium) Provision(ctx context.Context, site netio.QueueSite, l netio.QueueLine, dry bool) (steps []string, err error) {
+	if len(site.Addresses) == 0 {
+		return nil, errNowhere
+	}
+	return Provision(ctx, m.options(site, l, site.Addresses[0]), dry)
 }
 
 func (m Medium) options(site netio.QueueSite, l netio.QueueLine, addr string) Options {
