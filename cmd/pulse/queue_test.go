@@ -40,7 +40,7 @@ channels:
 	n.run["left"].end()
 	n.run["left"] = n.start("left", "run", n.file, "--node", "left", "--dir", n.dirOf("left"), "--hold-down", "1s")
 	eventually(t, "the trades go by queue again", func() bool {
-		return strings.Contains(n.run["left"].out.String(), "by journal to middle, channel trades")
+		return n.status("left").PID == n.run["left"].cmd.Process.Pid && n.medium("left", "trades") == "journal"
 	})
 	n.cutTCP("middle", false)
 	eventually(t, "the trades go by tcp again", func() bool {

@@ -70,8 +70,12 @@ func TestEachKindIsKilledPausedAndStartedAgain(t *testing.T) {
 			if err := b.Start(); err != nil {
 				t.Fatal(err)
 			}
-			if b.Addr() != addr || b.Dir != dir || probe(b) != nil {
-				t.Errorf("%s in %s, and was %s in %s: %v", b.Addr(), b.Dir, addr, dir, probe(b))
+			err := probe(b)
+			for end := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(end); { // it is up, and busy
+				err = probe(b)
+			}
+			if b.Addr() != addr || b.Dir != dir || err != nil {
+				t.Errorf("%s in %s, and was %s in %s: %v", b.Addr(), b.Dir, addr, dir, err)
 			}
 			pid := b.Pid()
 			if err := b.Stop(); err != nil {

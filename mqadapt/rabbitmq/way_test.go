@@ -218,7 +218,7 @@ const settled = 8 * time.Second
 
 // TestBrokerKilledLosesNothing kills a broker amid its work and starts it again, over and over: each message comes out once, in order.
 func TestBrokerKilledLosesNothing(t *testing.T) {
-	for _, kind := range []Kind{Quorum, Classic, Stream} {
+	for _, kind := range []Kind{Quorum, Classic} {
 		t.Run(kind.String(), func(t *testing.T) {
 			b := private(t)
 			w := newWay(t, fresh(t, Options{Kind: kind}), 4<<20)
