@@ -172,7 +172,7 @@ func TestRepairedChannelDeliversAllBetweenNamespaces(t *testing.T) {
 			must(t, err)
 			s := b.recv.tally.Stats
 			t.Logf("%d of %d datagrams lost by the network; %d ranges asked for, %d frames sent again", n.Lost, b.send.tally.Datagrams, s.Naks, b.send.tally.Again)
-			if s.Lost != 0 || n.Lost == 0 && c.loss >= 1 || s.Naks > 3*n.Lost {
+			if s.Lost != 0 || n.Lost == 0 && c.loss >= 1 || s.Naks > 10*n.Lost { // one that is not answered in time is asked for again
 				t.Errorf("lost %d; the network lost %d, %d ranges were asked for", s.Lost, n.Lost, s.Naks)
 			}
 		})
