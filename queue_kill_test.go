@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -24,13 +25,22 @@ import (
 
 const lifeVariable = "PULSE_TEST_LIFE" // FILE ROLE, of a process that a test starts
 
-// TestLife is one process of a test that kills them.
-func TestLife(t *testing.T) {
+func TestMain(m *testing.M) {
 	file, role, ok := strings.Cut(os.Getenv(lifeVariable), " ")
 	if !ok {
-		t.Skip("the other tests run it")
+		os.Exit(m.Run())
 	}
-	ctx, stop := signal.NotifyContext(t.Context(), syscall.SIGTERM)
+	if err := live(file, role); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+}
+
+// live is one process of a test that kills them.
+func live(file, role string) error {
+	bounded, cancel := context.WithTimeout(context.Background(), 2*time.Minute) // should nobody end it
+	defer cancel()
+	ctx, stop := signal.NotifyContext(bounded, syscall.SIGTERM)
 	defer stop()
 	c := transport.Config{File: file, HoldDown: 300 * time.Millisecond, Notes: func(n netio.Note) { fmt.Println(time.Now().Format("05.000"), role, n.What, n.Medium, n.Channel, n.Err) }}
 	switch role {
@@ -42,9 +52,8 @@ func TestLife(t *testing.T) {
 	c.Dir = filepath.Join(filepath.Dir(file), map[string]string{"left": "left", "feed": "left", "right": "right", "desk": "right"}[role])
 	n, err := transport.Open(ctx, c)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	defer n.Close()
 	switch role {
 	case "feed":
 		err = liveAsFeed(n, ctx.Done())
@@ -53,9 +62,7 @@ func TestLife(t *testing.T) {
 	default:
 		<-ctx.Done()
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	return errors.Join(err, n.Close())
 }
 
 // liveAsFeed publishes about 20 thousand numbers a second.
@@ -144,7 +151,7 @@ func (l *lives) begin(role string) {
 	if err != nil {
 		l.Fatal(err)
 	}
-	cmd := exec.Command(exe, "-test.run=^TestLife$", "-test.timeout=2m")
+	cmd := exec.Command(exe)
 	cmd.Env = append(os.Environ(), lifeVariable+"="+l.file+" "+role)
 	out, err := os.OpenFile(l.file+"."+role, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
