@@ -202,7 +202,7 @@ func TestShadowThatIsCutOffHurtsNothing(t *testing.T) {
 	b := newShadowBed(t, shadowed, astray{Medium: udp.Medium{}, to: 9})
 	b.pass(20_000) // more than the window, and five rings
 	c := b.until("what is missing", func(c transport.Comparison, s *transport.Shadow) bool {
-		return c.Missing > 0 && s.Skipped > 0
+		return c.Missing > 0 && !s.Alive && s.Copied < 20_000 // what it skipped is counted once it has room again
 	})
 	if c.Matched != 0 || c.Extra != 0 || c.Different != 0 || b.notes.Load() != 1 {
 		t.Errorf("%+v, %d notes", c, b.notes.Load())
