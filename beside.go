@@ -232,7 +232,7 @@ func (f *fabric) shadow(l *leg) *Shadow {
 		return nil
 	}
 	s := &Shadow{Medium: b.key.protocol, Alive: b.way.Alive(b.channel), Rings: len(b.twins), Lag: b.way.Lag(b.channel), Copied: b.copied, Skipped: b.skipped}
-	f.crew.Between(func() {
+	f.between(func() {
 		for _, t := range b.twins {
 			s.Copied, s.Skipped = s.Copied+t.copied, s.Skipped+t.skipped
 		}

@@ -355,6 +355,15 @@ func (f *fabric) recrew() {
 	f.crew.Set(all)
 }
 
+// between runs fn while nobody works for shadows; until something is carried there is no crew.
+func (f *fabric) between(fn func()) {
+	if f.crew == nil {
+		fn()
+		return
+	}
+	f.crew.Between(fn)
+}
+
 // Comparisons says what the shadows of channels have brought here beside their first ways. It is empty where there are none.
 func (n *Node) Comparisons(ctx context.Context) (all []Comparison, err error) {
 	f := n.fabric
@@ -365,7 +374,7 @@ func (n *Node) Comparisons(ctx context.Context) (all []Comparison, err error) {
 		f.comparedMu.Lock()
 		defer f.comparedMu.Unlock()
 		for _, c := range f.comparisons {
-			f.crew.Between(func() { all = append(all, c.state()) })
+			f.between(func() { all = append(all, c.state()) })
 		}
 	})
 	slices.SortFunc(all, func(a, b Comparison) int { return cmp.Compare(a.Channel, b.Channel) })

@@ -261,3 +261,27 @@ func TestReloadOfAShadowLeavesTheChannelAlone(t *testing.T) {
 		t.Error("the channel's way was touched")
 	}
 }
+
+// A node whose channel has a shadow says how it stands before anybody has published.
+func TestShadowOfAnIdleChannelIsSaid(t *testing.T) {
+	dir := t.TempDir()
+	file := topologyWith(t, dir, `
+actors:
+  feed:  { type: producer, outputs: [quotes], source_id: 1 }
+  brain: { type: consumer, inputs: [quotes] }
+placements:
+  feed:  { node: left }
+  brain: { node: middle }
+`, shadowed, ports(12))
+	for _, node := range []string{"left", "middle"} {
+		n := openPlace(t, transport.Config{File: file, At: node, Dir: filepath.Join(dir, node), Media: []transport.Medium{tcp.Medium{}, udp.Medium{}}})
+		legs, err := n.Carriages(t.Context())
+		all, err2 := n.Comparisons(t.Context())
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+		if node == "left" && (len(legs) != 1 || legs[0].Shadow == nil || legs[0].Shadow.Copied != 0) || len(all) > 1 {
+			t.Errorf("%s: %+v, %+v", node, legs, all)
+		}
+	}
+}
