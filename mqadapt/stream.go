@@ -3,6 +3,7 @@ package mqadapt
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/ring"
@@ -19,6 +20,9 @@ type stream struct {
 	fresh  bool   // nothing was delivered: what is passed was never due
 	lax    bool   // the next gap is passed
 	staged bool
+
+	early int       // deliveries that came before their turn
+	since time.Time // when the first of them came, or the last one's turn did
 
 	part   []byte // a record that comes in fragments, as far as it has come
 	partOf uint64 // its number

@@ -16,7 +16,7 @@ import (
 // Bounds and defaults of TakerOptions.
 const (
 	DefaultEarly    = 1024
-	DefaultPatience = 10 * time.Second
+	DefaultPatience = 2 * time.Minute
 
 	getAtOnce = 64 // deliveries in one Get
 )
@@ -44,9 +44,10 @@ type TakerOptions struct {
 	// dies; in anonymous mirrors what was acknowledged and not read yet dies with the process.
 	Inbox netio.InboxOptions
 
-	// Early is how many deliveries wait at most for one that should have come before them: a queue may accept an envelope while it rejects
-	// the one before, which then is sent again. 0 means DefaultEarly. Patience is how long they wait; 0 means DefaultPatience. Past either, or
-	// when the queue says that it dropped something, the missing frames are lost, and counted.
+	// Early is how many deliveries of a source wait at most for one that should have come before them: a queue may accept an envelope while
+	// it rejects the one before, which then is sent again. 0 means DefaultEarly; less than the Window of who ships may lose what is still to
+	// come. Patience is how long they wait; 0 means DefaultPatience, longer than a broker that takes nothing should need to be well again.
+	// Past either, or when the queue says that it dropped something, the missing frames are lost, and counted.
 	Early    int
 	Patience time.Duration
 
@@ -94,8 +95,7 @@ type Taker struct {
 	batch []Delivery
 	at, n int // of the batch: what is done, what there is
 	early []Delivery
-	since time.Time // when the first of them came
-	done  uint64    // position up to which nothing waits, but for early ones and parts
+	done  uint64 // position up to which nothing waits, but for early ones and parts
 	acked uint64
 	ended error
 
@@ -163,8 +163,9 @@ func (t *Taker) do() (n int, err error) {
 			break
 		}
 		if what == ahead {
-			if len(t.early) == 0 {
-				t.since = time.Now()
+			s := t.source(d)
+			if s.early++; s.early == 1 {
+				s.since = time.Now()
 			}
 			t.early = append(t.early, d)
 		}
@@ -179,22 +180,24 @@ func (t *Taker) do() (n int, err error) {
 	return n, t.acknowledge()
 }
 
-// overdue gives the missing up when too much waits for it, or for too long.
+// overdue gives up what is missing of a source when too much waits for it, or for too long.
 func (t *Taker) overdue() error {
 	if err := t.retake(); err != nil || len(t.early) == 0 {
 		return err
 	}
-	lax := len(t.early) > t.options.Early || time.Since(t.since) > t.options.Patience
-	for _, d := range t.early {
-		var h seal.Header
-		if h.Parse(d.Envelope) != nil {
-			continue
-		}
-		if s := t.streams[h.Source]; s != nil && (lax || s.lax) {
+	for _, s := range t.streams {
+		if s.early > t.options.Early || s.early > 0 && time.Since(s.since) > t.options.Patience {
 			s.lax = true
 		}
 	}
 	return t.retake()
+}
+
+// source is the stream of a delivery that came before its turn.
+func (t *Taker) source(early Delivery) *stream {
+	var h seal.Header
+	_ = h.Parse(early.Envelope) // it was parsed before it was found to be early
+	return t.streams[h.Source]
 }
 
 // retake tries the early ones again, until none of them is due.
@@ -207,8 +210,10 @@ func (t *Taker) retake() error {
 				return err
 			}
 			if what == taken {
+				s := t.source(t.early[i])
+				s.early, s.since = s.early-1, time.Now()
 				t.early = slices.Delete(t.early, i, i+1)
-				again, t.since = true, time.Now()
+				again = true
 				i--
 			}
 		}

@@ -277,6 +277,7 @@ channels:
 `)
 	n.act["feed"] = n.actor("left", "feed", "--rate", "20000", "--count", "240000")
 	eventually(t, "the trades go by tcp", func() bool { return n.medium("left", "trades") == "tcp" && n.delivered("sink") > 0 })
+	before := n.status("left").Carriages[0] // quic may have been up first
 	began := time.Now()
 	n.cutTCP("middle", true)
 	eventually(t, "the trades go by quic", func() bool {
@@ -287,7 +288,7 @@ channels:
 	n.cutTCP("middle", false)
 	eventually(t, "the trades go by tcp again", func() bool { return n.medium("left", "trades") == "tcp" })
 	s := n.status("left").Carriages[0]
-	if s.Failovers != 1 || s.Failbacks != 1 || s.Ways[0].Opened != 1 {
+	if s.Failovers != before.Failovers+1 || s.Failbacks != before.Failbacks+1 || s.Ways[0].Opened != before.Ways[0].Opened+1 {
 		t.Errorf("%+v", s)
 	}
 	for _, one := range s.Switches {

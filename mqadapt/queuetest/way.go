@@ -220,7 +220,7 @@ func badLink(b *bench) {
 	w.ship.Separate = true
 	w.startTaker()
 	w.startShipper()
-	w.finish(1500)
+	w.finish(600)
 	s, t := w.shipper.Stats(), w.taker.Stats()
 	if s.Unknown == 0 || s.Rejected == 0 || t.Repeated == 0 || s.Lost+t.Lost != 0 {
 		b.Errorf("shipper %+v, taker %+v", s, t)

@@ -21,7 +21,7 @@ func TestRabbitMQIsAQueue(t *testing.T) {
 					return func() (mqadapt.Queue, error) { return Open(o) }
 				}
 			}
-			queuetest.Run(t, queuetest.Bed{Patience: time.Minute, New: with(Options{Groups: []string{"g", "early", "late", "slow", "fast", "mirror"}}),
+			queuetest.Run(t, queuetest.Bed{Patience: 3 * time.Minute, New: with(Options{Groups: []string{"g", "early", "late", "slow", "fast", "mirror"}}),
 				Bounded: with(Options{MaxLength: most, Prefetch: 16}), Full: most + 64})
 		})
 	}
