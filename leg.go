@@ -31,6 +31,7 @@ type candidate struct {
 	alive    []bool
 	has      map[*ring.Ring]int // rings that it carries, by stripe; those without one yet are not in it
 	holds    bool               // the leg's rings are its to carry
+	refused  error              // why it does not take the leg's rings, while it lets go of those that it took
 	breaker  *route.Breaker
 	queue    netio.QueueWay // its only stripe, if that ends in a queue
 	lived    bool           // when it was looked at last
@@ -54,20 +55,34 @@ func newCandidate(l *leg, protocol string, stripes []netio.Way, balance topo.Bal
 	return c, err
 }
 
-// Add has the candidate carry the leg's rings.
+// Add has the candidate carry the leg's rings: all of them, or it lets go of those it took before it says why not.
 func (c *candidate) Add() (done bool, err error) {
-	if !c.leg.drained(c) {
-		return false, nil // what is in a queue comes first
+	if c.refused == nil {
+		if !c.leg.drained(c) {
+			return false, nil // what is in a queue comes first
+		}
+		c.holds = true
+		if c.takeAll(); c.err == nil {
+			return true, nil
+		}
+		c.refused = c.err
 	}
-	c.holds = true
+	why := c.refused
+	if done, err = c.Remove(); !done {
+		c.refused = why
+		return false, nil
+	}
+	c.err = why
+	return false, errors.Join(why, err)
+}
+
+// takeAll carries those of the leg's rings that it does not carry yet. err says what was refused.
+func (c *candidate) takeAll() {
 	var faults []error
 	for _, r := range c.leg.rings {
 		faults = append(faults, c.take(r))
 	}
-	if c.err = errors.Join(faults...); c.err != nil {
-		return false, c.err
-	}
-	return true, nil
+	c.err = errors.Join(faults...)
 }
 
 // take carries one ring, unless it does.
@@ -97,7 +112,7 @@ func (c *candidate) place(r *ring.Ring) (int, error) {
 
 // Remove has it carry none any more.
 func (c *candidate) Remove() (done bool, err error) {
-	c.holds = false
+	c.holds, c.refused = false, nil
 	var faults []error
 	for r := range c.has {
 		faults = append(faults, c.drop(r))
@@ -246,7 +261,7 @@ func (l *leg) retry() {
 	for _, c := range l.ways {
 		c.renew()
 		if c.holds && len(c.has) < len(l.rings) {
-			_, _ = c.Add() // err has it
+			c.takeAll()
 		}
 	}
 }
