@@ -90,6 +90,8 @@ var badFiles = []badFile{
 	// The whole file.
 	{"empty", "", "1:1", "pulse init", false},
 	{"empty", "# nothing\n", "1:1", "pulse init", false},
+	{"empty", "null\n", "1:1", "pulse init", false},
+	{"empty", "{}\n", "1:1", "pulse init", false},
 	{"syntax", "channels: {a: [", "1:16", "", false},
 	{"syntax", "a:\n\tb: 1", "2:1", "indent with spaces", false},
 	{"many-documents", "name: a\n---\nname: b", "2:1", "include", false},

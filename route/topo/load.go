@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v4"
 )
 
 // Loader reads topology files. The zero Loader is valid.
@@ -58,7 +60,7 @@ func (g *gathering) file(name string, text []byte, chain []string) {
 		return
 	}
 	root := d.parse(src, text)
-	if root == nil {
+	if root == nil || root.Tag == "!!null" || root.Kind == yaml.MappingNode && len(root.Content) == 0 {
 		if d.notes == nil && chain == nil {
 			d.note(Finding{Severity: Error, Rule: "empty", At: Position{name, 1, 1}, Message: "the file says nothing", Remedy: "pulse init prints a file to begin with"})
 		}
