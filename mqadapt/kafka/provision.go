@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -88,11 +89,38 @@ func (o *Options) create(ctx context.Context, ask *kadm.Client, dry bool) ([]str
 	if err != nil {
 		return nil, o.explain("create topic "+o.Topic, err)
 	}
+	if !dry {
+		if err := o.appeared(ctx, ask); err != nil {
+			return nil, o.explain("create topic "+o.Topic, err)
+		}
+	}
 	steps := []string{fmt.Sprintf("create topic %s: partitions %d, replicas %d", o.Topic, o.Partitions, o.Replicas)}
 	for _, key := range slices.Sorted(maps.Keys(s)) {
 		steps = append(steps, fmt.Sprintf("topic %s: %s = %s", o.Topic, key, *s[key]))
 	}
 	return steps, nil
+}
+
+// appeared waits until the broker tells of a topic that it has made: its answer comes before the word of the topic has gone round.
+func (o *Options) appeared(ctx context.Context, ask *kadm.Client) error {
+	for {
+		all, err := ask.ListTopics(ctx, o.Topic)
+		if err != nil {
+			return err
+		}
+		one := all[o.Topic]
+		if one.Err == nil && len(one.Partitions) == o.Partitions && !slices.ContainsFunc(one.Partitions.Sorted(), func(p kadm.PartitionDetail) bool { return p.Err != nil }) {
+			return nil
+		}
+		if one.Err != nil && !kerr.IsRetriable(one.Err) {
+			return one.Err
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return errors.Join(one.Err, ctx.Err())
+		}
+	}
 }
 
 // alter changes what is another.
