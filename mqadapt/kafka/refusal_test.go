@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -195,7 +196,7 @@ func TestProvisionSaysWhatItWouldDoAndDoesIt(t *testing.T) {
 }
 
 func provisioning(t *testing.T, brokers []string) {
-	o := Options{Brokers: brokers, Topic: "provisioned", Partitions: 3, Retention: time.Hour, RetentionBytes: 1 << 20}
+	o := Options{Brokers: brokers, Topic: fmt.Sprint("provisioned-", time.Now().UnixNano()), Partitions: 3, Retention: time.Hour, RetentionBytes: 1 << 20}
 	ctx := context.Background()
 	do := func(o Options, dry bool) string {
 		t.Helper()
@@ -206,7 +207,7 @@ func provisioning(t *testing.T, brokers []string) {
 		return strings.Join(steps, "\n")
 	}
 	for range 2 {
-		if s := do(o, true); !strings.Contains(s, "create topic provisioned: partitions 3") || !strings.Contains(s, "retention.ms = 3600000") {
+		if s := do(o, true); !strings.Contains(s, "create topic "+o.Topic+": partitions 3") || !strings.Contains(s, "retention.ms = 3600000") {
 			t.Fatal(s)
 		}
 	}
@@ -218,7 +219,7 @@ func provisioning(t *testing.T, brokers []string) {
 	}
 	o.Retention = 2 * time.Hour
 	for _, dry := range []bool{true, false} {
-		if s := do(o, dry); s != "topic provisioned: retention.ms = 7200000, was 3600000" {
+		if s := do(o, dry); s != "topic "+o.Topic+": retention.ms = 7200000, was 3600000" {
 			t.Errorf("dry %v: %s", dry, s)
 		}
 	}

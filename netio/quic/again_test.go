@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -163,6 +166,25 @@ func TestDialerOutlastsAnAbsentNode(t *testing.T) {
 	b.carried(one, 100, 64)
 	if n := b.tx.count(link.Disconnected); n != 1 {
 		t.Errorf("told %d times", n)
+	}
+}
+
+// A node has two addresses, and nobody answers at the first: the second is tried.
+func TestNodeIsTriedAtEachOfItsAddresses(t *testing.T) {
+	b := newBed(t)
+	b.dial.Connect = 500 * time.Millisecond
+	b.channels(link.Reliable, netio.InboxOptions{Capacity: 1 << 16}, "ticks")
+	b.open()
+	silent, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(loopback))
+	must(t, err)
+	defer silent.Close()
+	b.dial.To, b.dial.Others = silent.LocalAddr().(*net.UDPAddr).AddrPort(), []netip.AddrPort{b.listener.Local()}
+	b.connect()
+	one := newSource(t, ring.Options{Capacity: 1 << 16})
+	must(t, b.link.Add("ticks", one.ring))
+	b.carried(one, 100, 64)
+	if e, _ := b.tx.find(func(e link.Event) bool { return e.Kind == link.Disconnected }); !strings.Contains(e.Err.Error(), b.dial.To.String()) {
+		t.Error(e)
 	}
 }
 

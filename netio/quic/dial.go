@@ -40,6 +40,7 @@ type dialer struct {
 	link  *Link
 	bind  netip.AddrPort // Bind, or what Migrate made of it; link.mu
 	wires []wire         // of the session; link.mu
+	at    int            // of the node's addresses: which is tried, or led to it; run's own, but that link.mu guards changes
 	late  bool           // the next connection is not early: the other node did not know this one any more
 }
 
@@ -83,11 +84,16 @@ func (d *dialer) run() {
 		if d.link.ctx.Err() != nil {
 			err = errClosing
 		}
-		d.link.disconnected(fmt.Errorf("quic: link to %q at %s: %w", d.link.node, d.To, err))
+		d.link.disconnected(fmt.Errorf("quic: link to %q at %s: %w", d.link.node, d.address(), err))
 		if errors.Is(err, quic.Err0RTTRejected) {
 			d.late = true
 			continue
 		}
+		d.link.mu.Lock()
+		if d.at++; met || d.at > len(d.Others) {
+			d.at = 0
+		}
+		d.link.mu.Unlock()
 		if met {
 			pause = d.Pause
 		}
@@ -97,6 +103,14 @@ func (d *dialer) run() {
 		}
 		pause = min(d.PauseMax, d.Pause+rand.N(max(3*pause-d.Pause, 1)))
 	}
+}
+
+// address is the one of the node's that is tried, or led to it.
+func (d *dialer) address() netip.AddrPort {
+	if d.at == 0 {
+		return d.To
+	}
+	return d.Others[d.at-1]
 }
 
 // once is one connection, from its beginning to its end.
@@ -129,7 +143,7 @@ func (d *dialer) connect() (*quic.Conn, error) {
 	l.mu.Unlock()
 	if !bind.IsValid() {
 		bind = netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
-		if d.To.Addr().Unmap().Is6() {
+		if d.address().Addr().Unmap().Is6() {
 			bind = netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
 		}
 	}
@@ -147,7 +161,7 @@ func (d *dialer) connect() (*quic.Conn, error) {
 		dial = w.transport.DialEarly
 	}
 	d.late = false
-	c, err := dial(ctx, net.UDPAddrFromAddrPort(d.To), d.TLS, d.config(-1))
+	c, err := dial(ctx, net.UDPAddrFromAddrPort(d.address()), d.TLS, d.config(-1))
 	if err != nil && ctx.Err() != nil && l.ctx.Err() == nil {
 		return nil, fmt.Errorf("no connection within %s: is the node up, and does UDP get through?", d.Connect)
 	}
@@ -223,6 +237,10 @@ func (l *Link) Migrate(ctx context.Context, bind netip.AddrPort) error {
 	}
 	l.mu.Lock()
 	s := l.session
+	var to netip.Addr
+	if l.dial != nil {
+		to = l.dial.address().Addr().Unmap()
+	}
 	l.mu.Unlock()
 	switch {
 	case l.dial == nil:
@@ -230,7 +248,7 @@ func (l *Link) Migrate(ctx context.Context, bind netip.AddrPort) error {
 	case s == nil || !s.met.Load():
 		return fail(errors.New("there is no connection"))
 	}
-	if to := l.dial.To.Addr().Unmap(); bind.Addr().Unmap().Is4() != to.Is4() {
+	if bind.Addr().Unmap().Is4() != to.Is4() {
 		return fail(fmt.Errorf("it and %s are of two families", to))
 	}
 	w, err := l.options.wire(bind)

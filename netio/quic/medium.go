@@ -70,7 +70,7 @@ func (w *ways) To(far netio.Far) (netio.Way, error) {
 	var err error
 	if far.Dials {
 		if o.TLS, err = w.station.Identity.Client(Protocol); err == nil {
-			one.Link, err = Dial(DialOptions{Common: o, To: far.Addresses[0]})
+			one.Link, err = Dial(DialOptions{Common: o, To: far.Addresses[0], Others: far.Addresses[1:]})
 		}
 	} else if err = w.listen(); err == nil {
 		one.Link, err = w.listener.expect(o)

@@ -55,8 +55,9 @@ type Common struct {
 type DialOptions struct {
 	Common // Link.Peer, the other node's name, must be set
 
-	To   netip.AddrPort // where the other node listens
-	Bind netip.AddrPort // own address; zero: the route's, also when that changes
+	To     netip.AddrPort   // where the other node listens
+	Others []netip.AddrPort // where it is tried, one after the other, when no connection to To is made; each new search begins at To
+	Bind   netip.AddrPort   // own address; zero: the route's, also when that changes
 
 	Pause    time.Duration // before the first new try; 0 is DefaultPause
 	PauseMax time.Duration // and before any; 0 is DefaultPauseMax
@@ -137,9 +138,11 @@ func (o DialOptions) checked() (DialOptions, error) {
 	var f faultList
 	o.Common = o.Common.checked(&f, o.Link.Peer, false)
 	o.Pause, o.PauseMax = orDefault(o.Pause, DefaultPause), orDefault(o.PauseMax, DefaultPauseMax)
-	f.add(!o.To.IsValid() || o.To.Port() == 0, "no address to connect to")
+	for _, to := range append([]netip.AddrPort{o.To}, o.Others...) {
+		f.add(!to.IsValid() || to.Port() == 0, "no address to connect to")
+		f.add(o.Bind.IsValid() && to.IsValid() && o.Bind.Addr().Unmap().Is4() != to.Addr().Unmap().Is4(), "%s and %s are of two families", o.Bind, to)
+	}
 	f.add(o.Link.Peer == "", "no name of the node to connect to")
-	f.add(o.Bind.IsValid() && o.To.IsValid() && o.Bind.Addr().Unmap().Is4() != o.To.Addr().Unmap().Is4(), "%s and %s are of two families", o.Bind, o.To)
 	f.add(o.Pause < time.Millisecond || o.PauseMax < o.Pause, "pause %s to %s: at least 1ms, and in order", o.Pause, o.PauseMax)
 	f.add(o.Early && o.TLS != nil && o.TLS.ClientSessionCache == nil, "early, and the TLS configuration has no ClientSessionCache")
 	if err := errors.Join(f...); err != nil {

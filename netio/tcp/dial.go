@@ -5,23 +5,31 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
 )
 
-// begin begins a connection.
-func (o *DialOptions) begin(liveness time.Duration) (attempt, error) {
+// begin begins a connection to the node's address of that number, To the first.
+func (o *DialOptions) begin(at int, liveness time.Duration) (attempt, error) {
 	if o.TLS != nil {
-		return o.beginTLS(liveness), nil
+		return o.beginTLS(at, liveness), nil
 	}
 	so := o.Socket.options(liveness)
-	so.Bind, so.Connect = o.Bind, o.To
+	so.Bind, so.Connect = o.Bind, o.address(at)
 	t, err := sys.DialTCP(so)
 	if err != nil {
 		return nil, err
 	}
 	return plain{t}, nil
+}
+
+func (o *DialOptions) address(at int) netip.AddrPort {
+	if at == 0 {
+		return o.To
+	}
+	return o.Others[at-1]
 }
 
 // plain is a connection that the kernel is making.
@@ -43,7 +51,7 @@ type secret struct {
 	err    error
 }
 
-func (o *DialOptions) beginTLS(liveness time.Duration) attempt {
+func (o *DialOptions) beginTLS(at int, liveness time.Duration) attempt {
 	ctx, cancel := context.WithTimeout(context.Background(), o.Connect)
 	s := &secret{cancel: cancel, done: make(chan struct{})}
 	d := tls.Dialer{Config: o.TLS, NetDialer: &net.Dialer{}}
@@ -52,7 +60,7 @@ func (o *DialOptions) beginTLS(liveness time.Duration) attempt {
 	}
 	go func() {
 		defer close(s.done)
-		c, err := d.DialContext(ctx, "tcp", o.To.String())
+		c, err := d.DialContext(ctx, "tcp", o.address(at).String())
 		if err != nil {
 			s.err = err
 			return

@@ -49,6 +49,8 @@ type Link struct {
 	lookAt   time.Duration
 	retryAt  time.Duration
 	pause    time.Duration
+	at       int  // of the node's addresses: which is tried, or led to it
+	met      bool // the nodes greeted each other over this connection
 	buf      []byte
 	from     int // of what arrived and is not taken
 	to       int
@@ -149,7 +151,7 @@ func (l *Link) take(now time.Duration) error {
 	}
 	if err == nil && l.greeting {
 		if _, ok := l.peer.Greeted(); ok {
-			l.greeting = false
+			l.greeting, l.met = false, true
 			if l.dial != nil {
 				l.pause = l.dial.Pause
 			}
@@ -166,7 +168,7 @@ func (l *Link) connect(now time.Duration) {
 		if now < l.retryAt {
 			return
 		}
-		a, err := l.dial.begin(l.peer.Liveness())
+		a, err := l.dial.begin(l.at, l.peer.Liveness())
 		if err != nil {
 			l.fail(now, err)
 			return
@@ -220,7 +222,11 @@ func (l *Link) fail(now time.Duration, err error) {
 		l.peer.Shut(fmt.Errorf("tcp: link with %q: %w", l.node, err))
 		return
 	}
-	l.peer.Shut(fmt.Errorf("tcp: link to %q at %s: %w", l.node, l.dial.To, err))
+	l.peer.Shut(fmt.Errorf("tcp: link to %q at %s: %w", l.node, l.dial.address(l.at), err))
+	if l.at++; l.met || l.at > len(l.dial.Others) {
+		l.at = 0
+	}
+	l.met = false
 	l.retryAt = now + l.pause
 	l.pause = min(l.dial.Pause+rand.N(3*l.pause-l.dial.Pause+1), l.dial.PauseMax)
 }

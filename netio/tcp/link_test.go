@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alphapulse/transport/internal/netlab"
 	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/netio/link"
 	"github.com/alphapulse/transport/ring"
@@ -152,6 +153,36 @@ func TestARefusedConnectionSaysToWhom(t *testing.T) {
 	}
 	if all := b.said(link.Disconnected); len(all) != 1 || !strings.Contains(all[0].Err.Error(), `"b" at `+to.String()) || !strings.Contains(all[0].Err.Error(), "refused") {
 		t.Error(all)
+	}
+}
+
+// A node has two addresses, and nobody answers at the first, or somebody else does: the second is tried, and after an end the first again.
+func TestNodeIsTriedAtEachOfItsAddresses(t *testing.T) {
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	b := newBed(t, func(lo *ListenOptions, do *DialOptions) {
+		lo.Bind = netip.AddrPortFrom(lo.Bind.Addr(), netlab.Port())
+		do.To, do.Others = other.Addr().(*net.TCPAddr).AddrPort(), []netip.AddrPort{lo.Bind}
+		do.Connect, do.Link.Liveness, do.Link.Heartbeat = time.Second, 300*time.Millisecond, 100*time.Millisecond
+	}, "ticks")
+	one := newSource(t, 1<<16)
+	must(t, b.dialer.Add("ticks", one.ring))
+	for round := 1; round <= 2; round++ {
+		b.until("it is all there", func() bool {
+			one.publish(100*round, 64)
+			b.sink(one).drain()
+			return b.sink(one) != nil && b.sink(one).got == 100*round
+		})
+		if all := b.said(link.Disconnected); !strings.Contains(all[0].Err.Error(), b.do.To.String()) || b.dialer.at != 1 {
+			t.Fatal(b.dialer.at, all)
+		}
+		if round == 1 {
+			must(t, other.Close())
+			b.dialer.end(b.dialer.clock.read(), net.ErrClosed)
+			if b.dialer.at != 0 {
+				t.Error("the first is not tried first again")
+			}
+		}
 	}
 }
 

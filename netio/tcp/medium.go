@@ -87,7 +87,7 @@ func (w *ways) dial(far netio.Far, o link.Options) (*Link, error) {
 	if len(far.Addresses) == 0 {
 		return nil, fmt.Errorf("%w: node %q has no address", ErrOptions, far.Node)
 	}
-	d := DialOptions{Link: o, To: far.Addresses[0], Socket: w.socket}
+	d := DialOptions{Link: o, To: far.Addresses[0], Others: far.Addresses[1:], Socket: w.socket}
 	if far.Secure {
 		if w.station.Identity == nil {
 			return nil, fmt.Errorf("%w: the way to node %q is encrypted, and this node has no identity", ErrOptions, far.Node)

@@ -44,8 +44,9 @@ type DialOptions struct {
 	// Link says who speaks, and of what. Peer, the other node's name, must be set.
 	Link link.Options
 
-	To   netip.AddrPort // where the other node listens
-	Bind netip.AddrPort // own address; zero: the route's
+	To     netip.AddrPort   // where the other node listens
+	Others []netip.AddrPort // where it is tried, one after the other, when no connection to To is made; each new search begins at To
+	Bind   netip.AddrPort   // own address; zero: the route's
 
 	// TLS, if set, has the connection encrypted; nil: it is plain. ServerName must be set, or checked by a VerifyConnection.
 	TLS *tls.Config
@@ -59,14 +60,15 @@ type DialOptions struct {
 func (o DialOptions) checked() (DialOptions, error) {
 	o.Connect, o.Pause, o.PauseMax = orDefault(o.Connect, DefaultConnect), orDefault(o.Pause, DefaultPause), orDefault(o.PauseMax, DefaultPauseMax)
 	var faults []error
-	if !o.To.IsValid() || o.To.Port() == 0 {
-		faults = append(faults, errors.New("no address to connect to"))
+	for _, to := range append([]netip.AddrPort{o.To}, o.Others...) {
+		if !to.IsValid() || to.Port() == 0 {
+			faults = append(faults, errors.New("no address to connect to"))
+		} else if o.Bind.IsValid() && o.Bind.Addr().Unmap().Is4() != to.Addr().Unmap().Is4() {
+			faults = append(faults, fmt.Errorf("%s and %s are of two families", o.Bind, to))
+		}
 	}
 	if o.Link.Peer == "" {
 		faults = append(faults, errors.New("no name of the node to connect to"))
-	}
-	if o.Bind.IsValid() && o.To.IsValid() && o.Bind.Addr().Unmap().Is4() != o.To.Addr().Unmap().Is4() {
-		faults = append(faults, fmt.Errorf("%s and %s are of two families", o.Bind, o.To))
 	}
 	if o.Connect < time.Millisecond || o.Pause < time.Millisecond || o.PauseMax < o.Pause {
 		faults = append(faults, fmt.Errorf("connect %s, pause %s to %s: at least 1ms each, and in order", o.Connect, o.Pause, o.PauseMax))
