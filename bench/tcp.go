@@ -184,8 +184,7 @@ func (l *tcpPing) dial() (err error) {
 func (l *tcpPing) meet(s *slice) error {
 	return l.spec.Net.Near.in(func() error {
 		for !l.link.Flows(tcpBack) {
-			n, err := l.link.Do()
-			l.spec.yield(n)
+			_, err := l.link.Do()
 			if err = errors.Join(err, s.look()); err != nil {
 				return err
 			}
@@ -219,7 +218,6 @@ func (l *tcpPing) run(s *slice) error {
 			if err != nil {
 				return err
 			}
-			l.spec.yield(n)
 			if n > 0 && l.reader != nil && l.reader.Peek(batch[:]) > 0 {
 				break
 			}
@@ -284,7 +282,6 @@ func (l *tcpPong) serve(t *turn) error {
 			if err != nil {
 				return err
 			}
-			l.spec.yield(n)
 			if n += came; n > 0 && l.reader != nil && l.reader.Peek(batch[:]) > 0 {
 				break
 			}
@@ -371,16 +368,8 @@ func (l *tcpSource) run(s *slice) error {
 }
 
 func (l *tcpSource) tend() error {
-	n, err := l.link.Do()
-	l.spec.yield(n)
+	_, err := l.link.Do()
 	return err
-}
-
-// yield lets the goroutines of TLS have this processor where a link did nothing.
-func (s laneSpec) yield(did int) {
-	if did == 0 && s.Papers != nil {
-		sys.Yield()
-	}
 }
 
 // send publishes n messages and has them carried.
@@ -393,7 +382,6 @@ func (l *tcpSource) send(s *slice, n int) error {
 			if err = errors.Join(err, s.look()); err != nil {
 				return err
 			}
-			l.spec.yield(k)
 			carried += k
 			continue
 		}
@@ -417,7 +405,6 @@ func (l *tcpSource) send(s *slice, n int) error {
 			return err
 		}
 		if carried += k; k == 0 {
-			l.spec.yield(k)
 			if err := s.look(); err != nil {
 				return err
 			}
@@ -457,7 +444,6 @@ func (l *tcpSink) serve(t *turn) error {
 			return err
 		}
 		if n == 0 {
-			l.spec.yield(n)
 			if idle%tendEvery == 0 && l.over(t) {
 				return l.err
 			}

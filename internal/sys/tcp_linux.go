@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"time"
 	"unsafe"
@@ -42,6 +43,34 @@ func DialTCP(o TCPOptions) (*TCP, error) {
 	}
 	if err != nil {
 		return nil, errors.Join(err, t.Close())
+	}
+	return t, nil
+}
+
+// TakeTCP makes a TCP of a connection of the net package, which it closes; it never blocks again. Of the options those of an open connection count.
+func TakeTCP(c *net.TCPConn, o TCPOptions) (t *TCP, err error) {
+	defer func() { err = errors.Join(err, c.Close()) }()
+	remote, ok := c.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	t = &TCP{fd: -1, remote: remote.AddrPort()}
+	o.Bind, o.Connect = netip.AddrPort{}, t.remote
+	var why error
+	err = raw.Control(func(fd uintptr) {
+		if t.fd, why = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0); why == nil {
+			why = settleTCP(t.fd, &o)
+		}
+	})
+	if err = errors.Join(err, why); err != nil && t.fd >= 0 {
+		err = errors.Join(err, t.Close())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tcp connection with %s: %w", remote, err)
 	}
 	return t, nil
 }

@@ -4,6 +4,7 @@ package sys
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"time"
 )
@@ -18,6 +19,9 @@ func DialTCP(o TCPOptions) (*TCP, error) {
 	}
 	return nil, errors.ErrUnsupported
 }
+
+// TakeTCP answers errors.ErrUnsupported.
+func TakeTCP(*net.TCPConn, TCPOptions) (*TCP, error) { return nil, errors.ErrUnsupported }
 
 // Connected is never reached: no TCP exists.
 func (t *TCP) Connected() (bool, error) { return false, errors.ErrUnsupported }

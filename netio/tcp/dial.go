@@ -43,20 +43,22 @@ func (p plain) made() (connection, error) {
 	return p.TCP, nil
 }
 
-// secret is a connection that a goroutine is making.
+// secret is a connection that a goroutine is making: TLS blocks until its handshake is over.
 type secret struct {
-	cancel context.CancelFunc
-	done   chan struct{}
-	conn   *tls.Conn
-	err    error
+	cancel  context.CancelFunc
+	done    chan struct{}
+	options sys.TCPOptions
+	line    *line
+	conn    *tls.Conn
+	err     error
 }
 
 func (o *DialOptions) beginTLS(at int, liveness time.Duration) attempt {
 	ctx, cancel := context.WithTimeout(context.Background(), o.Connect)
-	s := &secret{cancel: cancel, done: make(chan struct{})}
-	d := tls.Dialer{Config: o.TLS, NetDialer: &net.Dialer{}}
+	s := &secret{cancel: cancel, done: make(chan struct{}), options: o.Socket.options(liveness)}
+	d := &net.Dialer{}
 	if o.Bind.IsValid() {
-		d.NetDialer.LocalAddr = net.TCPAddrFromAddrPort(o.Bind)
+		d.LocalAddr = net.TCPAddrFromAddrPort(o.Bind)
 	}
 	go func() {
 		defer close(s.done)
@@ -65,9 +67,16 @@ func (o *DialOptions) beginTLS(at int, liveness time.Duration) attempt {
 			s.err = err
 			return
 		}
-		s.conn = c.(*tls.Conn)
+		s.shake(ctx, c, func(l *line) *tls.Conn { return tls.Client(l, o.TLS) })
 	}()
 	return s
+}
+
+// shake makes TLS of a connection.
+func (s *secret) shake(ctx context.Context, c net.Conn, side func(*line) *tls.Conn) {
+	s.line = &line{Conn: c}
+	s.conn = side(s.line)
+	s.err = s.conn.HandshakeContext(ctx)
 }
 
 func (s *secret) made() (connection, error) {
@@ -82,7 +91,11 @@ func (s *secret) made() (connection, error) {
 	}
 	c := s.conn
 	s.conn = nil
-	return serve(c), nil
+	one, err := serve(c, s.line, s.options)
+	if err != nil {
+		return nil, err
+	}
+	return one, nil
 }
 
 func (s *secret) Close() error {
@@ -91,7 +104,7 @@ func (s *secret) Close() error {
 	if s.conn == nil {
 		return nil
 	}
-	if err := s.conn.NetConn().Close(); !errors.Is(err, net.ErrClosed) {
+	if err := s.line.Close(); !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil

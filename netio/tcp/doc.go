@@ -6,7 +6,7 @@
 //
 // Dial makes connections, and makes them again when they end, after a pause that grows and is never the same twice. Listen takes them: one
 // Link for each node that connects. Both are workers: bounded, never blocking, for a loop of their own or run inline by the caller's
-// thread. A connection by TLS is served by two goroutines beside its worker, since crypto/tls blocks; the worker itself does not.
+// thread. The handshake of TLS is made by a goroutine, since it blocks; afterwards the worker seals and opens itself.
 //
 // # Limits
 //

@@ -1,7 +1,6 @@
 package tcp
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -414,7 +413,7 @@ func (o *ListenOptions) listen(so sys.TCPOptions) (taker, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &secretTaker{listener: n, config: o.TLS, connect: o.Connect, arrived: make(chan *arrival, strangers), closed: make(chan struct{})}
+	s := &secretTaker{listener: n, config: o.TLS, connect: o.Connect, options: so, arrived: make(chan *arrival, strangers), closed: make(chan struct{})}
 	s.done.Go(s.accept)
 	return s, nil
 }
@@ -442,6 +441,7 @@ type secretTaker struct {
 	listener net.Listener
 	config   *tls.Config
 	connect  time.Duration
+	options  sys.TCPOptions
 	arrived  chan *arrival
 	closed   chan struct{}
 	done     sync.WaitGroup
@@ -471,11 +471,11 @@ func (s *secretTaker) accept() {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), s.connect)
-		one := &secret{cancel: cancel, done: make(chan struct{}), conn: tls.Server(c, s.config)}
+		one := &secret{cancel: cancel, done: make(chan struct{}), options: s.options}
 		go func() {
 			defer close(one.done)
-			if err := one.conn.HandshakeContext(ctx); err != nil {
-				one.err = fmt.Errorf("from %s: %w", c.RemoteAddr(), cmp.Or(err, ctx.Err()))
+			if one.shake(ctx, c, func(l *line) *tls.Conn { return tls.Server(l, s.config) }); one.err != nil {
+				one.err = fmt.Errorf("from %s: %w", c.RemoteAddr(), one.err)
 			}
 		}()
 		if !s.offer(&arrival{attempt: one}) {

@@ -3,139 +3,161 @@ package tcp
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
-	"sync"
+
+	"github.com/alphapulse/transport/internal/sys"
 )
 
-// secureBytes is how much waits on each way between the worker and TLS.
-const secureBytes = 256 << 10
+const (
+	secureBytes = 256 << 10 // of records that wait for room in the kernel, at most
+	aheadBytes  = 128 << 10 // read at once: several records
+)
 
-// secure is a TLS connection that does not block. crypto/tls has no such mode: one goroutine writes what the worker left, another reads
-// ahead as far as there is room.
+// secure is a TLS connection that does not block once its handshake is over, so the worker's own thread seals and opens. crypto/tls has no such
+// mode, but two of its ways make one: a Read that runs into a timeout goes on where it was, half a record included, with the next one; and a
+// Write is over when its connection has taken the records, wherever that puts them.
 type secure struct {
-	conn *tls.Conn
-	out  pipe
-	in   pipe
-	done sync.WaitGroup
-}
-
-// pipe is bytes that one goroutine leaves and another takes.
-type pipe struct {
-	mu     sync.Mutex
-	turn   sync.Cond
-	bytes  []byte
-	spare  []byte // where bytes are while they are being written
+	conn   *tls.Conn
+	line   *line
+	gather []byte // what is sealed together: a record is as long as it may be
+	more   bool   // there may be something to open though nothing new has arrived
 	err    error  // why there will be no more
-	closed bool
 }
 
-func serve(c *tls.Conn) *secure {
-	s := &secure{conn: c}
-	for _, p := range []*pipe{&s.out, &s.in} {
-		p.turn.L = &p.mu
-		p.bytes = make([]byte, 0, secureBytes)
+// line is the connection below TLS. It blocks while socket is nil, as the handshake needs it.
+type line struct {
+	net.Conn
+	socket   *sys.TCP
+	in       []byte
+	from, to int    // of in: arrived, and not opened
+	out      []byte // sealed, and not sent
+}
+
+// notNow is what the line answers when nothing has arrived.
+type notNow struct{}
+
+func (notNow) Error() string   { return "tcp: nothing has arrived" }
+func (notNow) Timeout() bool   { return true }
+func (notNow) Temporary() bool { return true }
+
+var (
+	errNotNow  net.Error = notNow{} // boxed once
+	errBacklog           = fmt.Errorf("more than %d bytes of records wait to be sent", secureBytes)
+)
+
+// serve has a connection whose handshake is over never block again. The connection is not its opener's any more.
+func serve(c *tls.Conn, l *line, o sys.TCPOptions) (*secure, error) {
+	below, ok := l.Conn.(*net.TCPConn)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("tcp: %T is no TCP connection", l.Conn), l.Conn.Close())
 	}
-	s.out.spare = make([]byte, 0, secureBytes)
-	s.done.Go(s.write)
-	s.done.Go(s.read)
-	return s
+	socket, err := sys.TakeTCP(below, o)
+	if err != nil {
+		return nil, err
+	}
+	l.socket, l.in = socket, make([]byte, aheadBytes)
+	return &secure{conn: c, line: l, more: true}, nil
 }
 
-// Send leaves what there is room for.
+// Read opens from what has arrived; before the handshake is over it waits for more.
+func (l *line) Read(b []byte) (int, error) {
+	if l.socket == nil {
+		return l.Conn.Read(b)
+	}
+	if l.from == l.to {
+		return 0, errNotNow
+	}
+	n := copy(b, l.in[l.from:l.to])
+	l.from += n
+	return n, nil
+}
+
+// Write keeps records until flush.
+func (l *line) Write(b []byte) (int, error) {
+	if l.socket == nil {
+		return l.Conn.Write(b)
+	}
+	if len(l.out) > 2*secureBytes { // the other node asks for answers that it does not read
+		return 0, errBacklog
+	}
+	l.out = append(l.out, b...)
+	return len(b), nil
+}
+
+// arrive reads what has arrived, if all that arrived before is opened.
+func (l *line) arrive() error {
+	if l.from < l.to {
+		return nil
+	}
+	n, err := l.socket.Recv(l.in)
+	l.from, l.to = 0, n
+	return err
+}
+
+// flush sends what the kernel has room for.
+func (l *line) flush() error {
+	for len(l.out) > 0 {
+		n, err := l.socket.Send([][]byte{l.out})
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return nil
+		}
+		l.out = l.out[:copy(l.out, l.out[n:])]
+	}
+	return nil
+}
+
+// Send seals what there is room for.
 func (s *secure) Send(pieces [][]byte) (n int, err error) {
-	p := &s.out
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.err != nil {
-		return 0, p.err
+	if err := s.line.flush(); err != nil {
+		return 0, err
 	}
+	room := secureBytes - len(s.line.out)
+	s.gather = s.gather[:0]
 	for _, b := range pieces {
-		k := min(len(b), secureBytes-len(p.bytes))
-		p.bytes = append(p.bytes, b[:k]...)
-		if n += k; k < len(b) {
+		k := min(len(b), room-len(s.gather))
+		if k <= 0 {
+			break
+		}
+		s.gather = append(s.gather, b[:k]...)
+	}
+	if len(s.gather) == 0 {
+		return 0, nil
+	}
+	if _, err := s.conn.Write(s.gather); err != nil {
+		return 0, err
+	}
+	return len(s.gather), s.line.flush()
+}
+
+// Recv opens what has arrived, as far as b has room. It sends, too, what Send left: the worker may have nothing else to send.
+func (s *secure) Recv(b []byte) (n int, err error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	if err := s.line.flush(); err != nil {
+		return 0, err
+	}
+	end := s.line.arrive()
+	for n < len(b) && (s.more || s.line.from < s.line.to) {
+		k, err := s.conn.Read(b[n:])
+		n += k
+		if s.more = err == nil; err != nil && err != errNotNow {
+			s.err = err
 			break
 		}
 	}
-	p.turn.Signal()
-	return n, nil
+	if s.err == nil && s.line.from == s.line.to && !s.more {
+		s.err = end
+	}
+	if n > 0 {
+		return n, nil
+	}
+	return 0, s.err
 }
 
-// Recv takes what was read.
-func (s *secure) Recv(b []byte) (n int, err error) {
-	p := &s.in
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.bytes) == 0 {
-		return 0, p.err
-	}
-	n = copy(b, p.bytes)
-	p.bytes = p.bytes[:copy(p.bytes, p.bytes[n:])]
-	p.turn.Signal()
-	return n, nil
-}
-
-// write writes what Send left, until the connection ends.
-func (s *secure) write() {
-	p := &s.out
-	for {
-		p.mu.Lock()
-		for len(p.bytes) == 0 && !p.closed {
-			p.turn.Wait()
-		}
-		p.bytes, p.spare = p.spare[:0], p.bytes
-		closed := p.closed
-		p.mu.Unlock()
-		if closed {
-			return
-		}
-		if _, err := s.conn.Write(p.spare); err != nil {
-			p.end(err)
-			return
-		}
-	}
-}
-
-// read reads ahead, until the connection ends.
-func (s *secure) read() {
-	p, b := &s.in, make([]byte, 64<<10)
-	for {
-		n, err := s.conn.Read(b)
-		p.mu.Lock()
-		for len(p.bytes)+n > secureBytes && !p.closed {
-			p.turn.Wait()
-		}
-		p.bytes = append(p.bytes, b[:n]...)
-		closed := p.closed
-		p.mu.Unlock()
-		if err != nil {
-			p.end(err)
-			return
-		}
-		if closed {
-			return
-		}
-	}
-}
-
-func (p *pipe) end(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.err = err
-}
-
-// Close ends the connection and waits for both goroutines. It does not say goodbye: who is left hears of it from the socket, and writing
-// might block.
-func (s *secure) Close() error {
-	for _, p := range []*pipe{&s.out, &s.in} {
-		p.mu.Lock()
-		p.closed = true
-		p.mu.Unlock()
-		p.turn.Broadcast()
-	}
-	err := s.conn.NetConn().Close()
-	s.done.Wait()
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
-}
+// Close ends the connection. It does not say goodbye: who is left hears of it from the socket.
+func (s *secure) Close() error { return s.line.socket.Close() }
