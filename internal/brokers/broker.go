@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -242,23 +244,34 @@ func (b *Broker) end(s syscall.Signal) error {
 
 // groupLives reports whether a process of a group is there that is more than a zombie.
 func groupLives(pid int) bool {
-	if sys.SignalGroup(pid, syscall.Signal(0)) != nil {
-		return false
-	}
-	all, err := filepath.Glob("/proc/[0-9]*/stat")
+	return sys.SignalGroup(pid, syscall.Signal(0)) == nil && groupHas(pid, "/proc/[0-9]*/stat", "ZX")
+}
+
+// groupHas reports whether a group has one whose state is none of these, of its processes or its threads.
+func groupHas(pid int, stats, states string) bool {
+	all, err := filepath.Glob(stats)
 	if err != nil {
 		return false
 	}
-	for _, path := range all {
-		if s, ok := readStat(path); ok && s.group == pid && s.state != "Z" && s.state != "X" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(all, func(path string) bool {
+		s, ok := readStat(path)
+		return ok && s.group == pid && !strings.Contains(states, s.state)
+	})
 }
 
-// Pause stops every process of the broker where it is: its sockets stay, and nothing answers.
-func (b *Broker) Pause() error { return b.hold(syscall.SIGSTOP, true) }
+// Pause stops every process of the broker where it is: its sockets stay, and nothing answers. A thread stops when it next leaves the kernel or
+// is interrupted, so it waits for each.
+func (b *Broker) Pause() error {
+	if err := b.hold(syscall.SIGSTOP, true); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(endMost); groupHas(b.Pid(), "/proc/[0-9]*/task/[0-9]*/stat", "TZX"); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("brokers: %s does not stop", b.Kind)
+		}
+	}
+	return nil
+}
 
 // Resume lets them go on.
 func (b *Broker) Resume() error { return b.hold(syscall.SIGCONT, false) }
