@@ -1,8 +1,10 @@
 package mqadapt_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/alphapulse/transport/mqadapt"
 	"github.com/alphapulse/transport/ring"
@@ -65,5 +67,51 @@ func TestBoundOfEarlyDeliveriesIsThatOfOneSource(t *testing.T) {
 	}
 	if s := k.Stats(); s.Lost != 1 || s.Frames != 4+4 || q.acked != 8 {
 		t.Errorf("%+v, acknowledged up to %d", s, q.acked)
+	}
+}
+
+// bounded is a getter that lends no more than so many deliveries that are not acknowledged.
+type bounded struct {
+	getter
+	most  int
+	alone map[uint64]bool
+}
+
+func (b *bounded) Get(batch []mqadapt.Delivery, wait time.Duration) (int, error) {
+	out := b.given - int(b.acked)
+	for position := range b.alone {
+		if position > b.acked {
+			out--
+		}
+	}
+	return b.getter.Get(batch[:min(len(batch), b.most-out)], wait)
+}
+
+func (b *bounded) AckOne(position uint64) error {
+	if b.alone[position] || position <= b.acked {
+		return fmt.Errorf("%d twice", position)
+	}
+	b.alone[position] = true
+	return nil
+}
+
+// What waits for an envelope that comes behind more than the consumer lends does not hold that one up: not what others have sent, nor what who
+// ships has put again.
+func TestEarlyDeliveriesLeaveRoomForWhatTheyWaitFor(t *testing.T) {
+	one, other := shipped(t, 5), shipped(t, 100)
+	again := slices.Repeat(one[2:], 10)
+	q := &bounded{getter: getter{kept: slices.Concat(one[:1], one[2:], other, again, one[1:])}, most: 10, alone: map[uint64]bool{}}
+	k, err := mqadapt.NewTaker(q, mqadapt.TakerOptions{Channel: "c"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	for range 200 {
+		if _, err := k.Do(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := k.Stats(); s.Lost != 0 || s.Frames != 105 || s.Repeated != 33 || q.acked != uint64(len(q.kept)) {
+		t.Errorf("%+v, acknowledged %d of %d", s, q.acked, len(q.kept))
 	}
 }

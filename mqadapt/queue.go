@@ -101,6 +101,16 @@ type Consumer interface {
 	Close() error
 }
 
+// Selective is a Consumer that lends a bounded number of deliveries, and may run out of them while one that came before its turn waits for what
+// comes after all the others.
+type Selective interface {
+	Consumer
+
+	// AckOne says that one delivery is done with while others before it are not: another may be lent in its place. It is said once of a
+	// delivery, and Ack passes over it later.
+	AckOne(position uint64) error
+}
+
 // Delivery is one envelope as a consumer gets it.
 type Delivery struct {
 	Envelope []byte

@@ -41,6 +41,7 @@ const (
 // take carries one delivery.
 func (t *Taker) take(d Delivery) (fate, error) {
 	var h seal.Header
+	t.met = meeting{}
 	t.counts.envelopes.Add(1)
 	if h.Parse(d.Envelope) != nil || h.Length != len(d.Envelope)-seal.HeaderSize || h.Source == 0 || h.Seq == 0 {
 		return taken, t.refuse(d, &t.counts.malformed, ErrMalformed)
@@ -70,6 +71,7 @@ func (t *Taker) take(d Delivery) (fate, error) {
 	if err != nil {
 		return taken, err
 	}
+	t.met = meeting{s, h.Epoch, h.Kind, h.Seq, last}
 	if !t.enter(s) {
 		return blocked, nil
 	}

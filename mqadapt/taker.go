@@ -88,14 +88,17 @@ type Taker struct {
 	options  TakerOptions
 	channel  uint32
 	consumer Consumer
+	one      Selective // the consumer, if it is one
 	inbox    *netio.Inbox
 	streams  map[uint64]*stream
 	undress  undress
 
 	batch []Delivery
-	at, n int // of the batch: what is done, what there is
-	early []Delivery
-	done  uint64 // position up to which nothing waits, but for early ones and parts
+	at, n int     // of the batch: what is done, what there is
+	met   meeting // take's, of the delivery at hand
+	early []waiting
+	ones  []uint64 // positions that are done with while early ones come before them
+	done  uint64   // position up to which nothing waits, but for early ones and parts
 	acked uint64
 	ended error
 
@@ -118,7 +121,8 @@ func NewTaker(c Consumer, o TakerOptions) (*Taker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Taker{options: o, channel: seal.ChannelID(o.Channel), consumer: c, inbox: inbox, streams: map[uint64]*stream{}, undress: u,
+	one, _ := c.(Selective)
+	return &Taker{options: o, channel: seal.ChannelID(o.Channel), consumer: c, one: one, inbox: inbox, streams: map[uint64]*stream{}, undress: u,
 		batch: make([]Delivery, getAtOnce)}, nil
 }
 
@@ -162,12 +166,13 @@ func (t *Taker) do() (n int, err error) {
 		if what == blocked {
 			break
 		}
-		if what == ahead {
-			s := t.source(d)
-			if s.early++; s.early == 1 {
-				s.since = time.Now()
+		if what == ahead && !t.again() {
+			if t.met.stream.early++; t.met.stream.early == 1 {
+				t.met.stream.since = time.Now()
 			}
-			t.early = append(t.early, d)
+			t.early = append(t.early, waiting{d, t.met})
+		} else {
+			t.over(d)
 		}
 		t.done = d.Position
 		n++
@@ -193,11 +198,38 @@ func (t *Taker) overdue() error {
 	return t.retake()
 }
 
-// source is the stream of a delivery that came before its turn.
-func (t *Taker) source(early Delivery) *stream {
-	var h seal.Header
-	_ = h.Parse(early.Envelope) // it was parsed before it was found to be early
-	return t.streams[h.Source]
+// waiting is a delivery that came before its turn.
+type waiting struct {
+	Delivery
+	meeting
+}
+
+// meeting is what a delivery is.
+type meeting struct {
+	stream      *stream
+	epoch       uint32
+	kind        seal.Kind
+	first, last uint64 // its numbers
+}
+
+// again reports whether the delivery at hand waits already: who ships goes back to what was not accepted, and puts what follows again.
+func (t *Taker) again() bool {
+	m := &t.met
+	if m.kind != seal.Data || !slices.ContainsFunc(t.early, func(w waiting) bool {
+		return w.stream == m.stream && w.epoch == m.epoch && w.kind == seal.Data && w.first <= m.first && w.last >= m.last
+	}) {
+		return false
+	}
+	t.counts.repeated.Add(m.last - m.first + 1)
+	return true
+}
+
+// over notes that a delivery is done with, so that it does not count against what the consumer lends while early ones hold Ack up. Of a record
+// in parts each waits for the last.
+func (t *Taker) over(d Delivery) {
+	if t.one != nil && len(t.early) > 0 && t.met.kind != seal.Fragment {
+		t.ones = append(t.ones, d.Position)
+	}
 }
 
 // retake tries the early ones again, until none of them is due.
@@ -205,14 +237,15 @@ func (t *Taker) retake() error {
 	for again := true; again; {
 		again = false
 		for i := 0; i < len(t.early); i++ {
-			what, err := t.take(t.early[i])
+			w := t.early[i]
+			what, err := t.take(w.Delivery)
 			if err != nil {
 				return err
 			}
 			if what == taken {
-				s := t.source(t.early[i])
-				s.early, s.since = s.early-1, time.Now()
+				w.stream.early, w.stream.since = w.stream.early-1, time.Now()
 				t.early = slices.Delete(t.early, i, i+1)
+				t.over(w.Delivery)
 				again = true
 				i--
 			}
@@ -233,6 +266,14 @@ func (t *Taker) acknowledge() error {
 			upTo = min(upTo, s.partAt-1)
 		}
 	}
+	for _, position := range t.ones {
+		if position > upTo {
+			if err := t.one.AckOne(position); err != nil {
+				return err
+			}
+		}
+	}
+	t.ones = t.ones[:0]
 	if upTo <= t.acked {
 		return nil
 	}

@@ -17,6 +17,7 @@ type consumer struct {
 	in      <-chan amqp.Delivery
 	acked   atomic.Uint64
 	fresh   chan struct{} // acked was moved
+	ones    chan uint64   // acknowledged by themselves; there is room for all that are lent
 	stop    chan struct{}
 	stopped chan struct{}
 	over    atomic.Bool
@@ -34,7 +35,8 @@ func newConsumer(q *Queue, group string) (*consumer, error) {
 		s.close(closeWait)
 		return nil, err
 	}
-	c := &consumer{q: q, session: s, fresh: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{})}
+	c := &consumer{q: q, session: s, fresh: make(chan struct{}, 1), ones: make(chan uint64, o.Prefetch), stop: make(chan struct{}),
+		stopped: make(chan struct{})}
 	if err = s.ch.Qos(o.Prefetch, 0, false); err == nil {
 		c.in, err = s.ch.Consume(o.queue(group), "", false, false, false, false, nil)
 	}
@@ -49,15 +51,26 @@ func newConsumer(q *Queue, group string) (*consumer, error) {
 // work tells the broker what is acknowledged.
 func (c *consumer) work() {
 	defer close(c.stopped)
-	told := uint64(0)
+	told, alone := uint64(0), map[uint64]bool{} // tags up to which all is said, and those past it that are
 	tell := func() {
-		if now := c.acked.Load(); now > told {
-			told = now
-			_ = c.ch.Ack(now, true) // a fault is the connection's end, which Get tells
+		last := uint64(0) // the broker knows no tag that was acknowledged before
+		for now := c.acked.Load(); told < now; {
+			if told++; !alone[told] {
+				last = told
+			}
+			delete(alone, told)
+		}
+		if last > 0 {
+			_ = c.ch.Ack(last, true) // a fault is the connection's end, which Get tells
 		}
 	}
 	for {
 		select {
+		case one := <-c.ones:
+			if one > told {
+				alone[one] = true
+				_ = c.ch.Ack(one, false)
+			}
 		case <-c.fresh:
 			tell()
 		case <-c.stop:
@@ -144,6 +157,15 @@ func (c *consumer) Ack(position uint64) error {
 		c.acked.Store(position)
 		signal(c.fresh)
 	}
+	return nil
+}
+
+// AckOne gives the broker room for another.
+func (c *consumer) AckOne(position uint64) error {
+	if c.over.Load() {
+		return c.q.overError()
+	}
+	c.ones <- position
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,7 @@ type follower struct {
 	in      chan lent // from work to Get
 	acked   atomic.Uint64
 	fresh   chan struct{} // acked was moved
+	ones    chan uint64   // acknowledged by themselves; there is room for all that are lent
 	stop    chan struct{}
 	stopped chan struct{}
 	over    atomic.Bool
@@ -64,7 +66,8 @@ func newFollower(q *Queue, group string) (*follower, error) {
 		s.close(closeWait)
 		return nil, err
 	}
-	f := &follower{q: q, group: group, session: s, in: make(chan lent, o.Prefetch), fresh: make(chan struct{}, 1), stop: make(chan struct{}),
+	f := &follower{q: q, group: group, session: s, in: make(chan lent, o.Prefetch), fresh: make(chan struct{}, 1), ones: make(chan uint64, o.Prefetch),
+		stop:    make(chan struct{}),
 		stopped: make(chan struct{})}
 	go f.work()
 	return f, nil
@@ -102,6 +105,11 @@ func (f *follower) work() {
 				return
 			}
 			_ = w.Ack(true) // the words before it; a fault is the connection's end
+		case one := <-f.ones:
+			if i := slices.IndexFunc(f.tags, func(l lent) bool { return l.position == one }); i >= 0 {
+				_ = f.ch.Ack(f.tags[i].tag, false)
+				f.tags = slices.Delete(f.tags, i, i+1)
+			}
 		case <-f.fresh:
 			f.tell()
 		case <-f.stop:
@@ -206,13 +214,15 @@ func (f *follower) tell() {
 	for n < len(f.tags) && f.tags[n].position <= now {
 		n++
 	}
-	if n == 0 || now <= f.told {
+	if now <= f.told {
 		return
 	}
-	tag := f.tags[n-1].tag
-	f.tags = append(f.tags[:0], f.tags[n:]...)
 	f.told = now
-	_ = errors.Join(f.remember(now, 0), f.ch.Ack(tag, true)) // a fault is the connection's end, which Get tells
+	_ = f.remember(now, 0) // a fault is the connection's end, which Get tells
+	if n > 0 {
+		_ = f.ch.Ack(f.tags[n-1].tag, true)
+		f.tags = slices.Delete(f.tags, 0, n)
+	}
 }
 
 // Get lends entries of the stream.
@@ -277,6 +287,15 @@ func (f *follower) Ack(position uint64) error {
 		f.acked.Store(position)
 		signal(f.fresh)
 	}
+	return nil
+}
+
+// AckOne gives the broker room for another. The group's place is as it was.
+func (f *follower) AckOne(position uint64) error {
+	if f.over.Load() {
+		return f.q.overError()
+	}
+	f.ones <- position
 	return nil
 }
 

@@ -29,7 +29,7 @@ func (k Kind) String() string { return [...]string{"quorum", "classic", "stream"
 // Bounds and defaults of Options.
 const (
 	DefaultWindow        = 256
-	DefaultPrefetch      = 256
+	DefaultPrefetch      = 2048
 	DefaultPatience      = 10 * time.Second
 	DefaultHeartbeat     = 5 * time.Second
 	DefaultDeliveryLimit = 100
