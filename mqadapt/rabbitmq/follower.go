@@ -39,6 +39,7 @@ type follower struct {
 
 	place *amqp.Channel // work's from here on
 	words <-chan amqp.Delivery
+	word  uint64 // the tag of the newest word that came back: it stays in the place
 	tags  []lent // not acknowledged to the broker
 	told  uint64 // the position that was put into the place last
 	next  uint64 // the offset that is due
@@ -104,7 +105,8 @@ func (f *follower) work() {
 			if !ok {
 				return
 			}
-			_ = w.Ack(true) // the words before it; a fault is the connection's end
+			_ = f.place.Ack(f.word, true) // it, and what was before it, has a successor; a fault is the connection's end
+			f.word = w.DeliveryTag
 		case one := <-f.ones:
 			if i := slices.IndexFunc(f.tags, func(l lent) bool { return l.position == one }); i >= 0 {
 				_ = f.ch.Ack(f.tags[i].tag, false)
@@ -160,7 +162,7 @@ func (f *follower) recall() (position uint64, err error) {
 			if len(w.Body) != offsetWord {
 				return 0, fmt.Errorf("%w: a word of %d bytes", mqadapt.ErrCorrupt, len(w.Body))
 			}
-			position = max(position, binary.LittleEndian.Uint64(w.Body))
+			position, f.word = max(position, binary.LittleEndian.Uint64(w.Body)), w.DeliveryTag
 			if binary.LittleEndian.Uint64(w.Body[8:]) != mine {
 				continue // it stays until the next is there
 			}

@@ -71,10 +71,10 @@ func (o *Options) queueOf(group string) *entity {
 	return e
 }
 
-// placeOf is the queue that keeps a group's offset in a stream. It has no bound: at one, the broker could drop the newest word when it takes
-// back what a killed member had.
+// placeOf is the queue that keeps a group's offset in a stream. It is a classic one, since quorum queues let anybody consume beside an exclusive
+// consumer. It has no bound: at one, the broker could drop the newest word when it takes back what a killed member had.
 func (o *Options) placeOf(group string) *entity {
-	return &entity{name: o.place(group), args: amqp.Table{amqp.QueueTypeArg: "quorum"}}
+	return &entity{name: o.place(group), args: amqp.Table{amqp.QueueTypeArg: "classic"}}
 }
 
 // wanted is everything that Provision makes, in order.
