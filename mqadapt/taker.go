@@ -16,7 +16,7 @@ import (
 // Bounds and defaults of TakerOptions.
 const (
 	DefaultEarly    = 1024
-	DefaultPatience = 2 * time.Minute
+	DefaultPatience = 10 * time.Minute
 
 	getAtOnce = 64 // deliveries in one Get
 )
