@@ -11,5 +11,5 @@
 // A backend passes package queuetest. The embedded one is package journal.
 //
 // Limits: an envelope has at most seal.MaxBody bytes of records; a larger record travels in fragments. A Shipper has at most
-// ShipperOptions.Window envelopes on their way, a Taker holds at most TakerOptions.Early envelopes that came before their turn.
+// ShipperOptions.Window envelopes on their way, a Taker holds at most TakerOptions.Early envelopes of a source that came before their turn.
 package mqadapt
