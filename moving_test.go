@@ -24,8 +24,14 @@ func TestASourceThatMovesBetweenMediaIsWhole(t *testing.T) {
 }
 
 func moveBetweenMedia(t *testing.T, sealed bool) {
-	arrived := make(chan *ring.Ring, 1)
-	mirrors, err := netio.NewMirrors(netio.InboxOptions{Capacity: 1 << 18, Opened: func(r *ring.Ring) { arrived <- r }})
+	arrived := make(chan *ring.Reader, 1)
+	mirrors, err := netio.NewMirrors(netio.InboxOptions{Capacity: 1 << 18, Opened: func(r *ring.Ring) {
+		in, err := r.Reader(ring.ReaderOptions{From: ring.Oldest}) // before the first frame is in it
+		if err != nil {
+			t.Error(err)
+		}
+		arrived <- in
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,10 +103,7 @@ func moveBetweenMedia(t *testing.T, sealed bool) {
 		}
 		if in == nil {
 			select {
-			case r := <-arrived:
-				if in, err = r.Reader(ring.ReaderOptions{From: ring.Oldest}); err != nil {
-					t.Fatal(err)
-				}
+			case in = <-arrived:
 			case <-time.After(time.Millisecond):
 				continue
 			}

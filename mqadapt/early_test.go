@@ -115,3 +115,17 @@ func TestEarlyDeliveriesLeaveRoomForWhatTheyWaitFor(t *testing.T) {
 		t.Errorf("%+v, acknowledged %d of %d", s, q.acked, len(q.kept))
 	}
 }
+
+// A consumer that lends ten deliveries at most lends more where single ones are done with.
+func ExampleSelective() {
+	q := &bounded{getter: getter{kept: make([][]byte, 12)}, most: 10, alone: map[uint64]bool{}}
+	var c mqadapt.Consumer = q
+	batch := make([]mqadapt.Delivery, 20)
+	lent, _ := c.Get(batch, 0)
+	if one, ok := c.(mqadapt.Selective); ok {
+		_ = one.AckOne(4)
+	}
+	more, _ := c.Get(batch, 0)
+	fmt.Println(lent, more, c.Position())
+	// Output: 10 1 0
+}
