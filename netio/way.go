@@ -55,7 +55,8 @@ type Exchange struct {
 	Number       int               // of the channel in the topology, the same on both sides: media with a port for each channel count from it
 	Sealed       bool              // encrypted by its envelopes where the medium is no stream
 	Secret       *seal.Secret      // that seals them; nil: there is none
-	Suite        seal.Suite        // by which; 0: the medium chooses
+	Agreed       bool              // instead of Secret: the nodes agree on secrets while the way stands, which is a Keyed one
+	Suite        seal.Suite        // by which envelopes are sealed; 0: the medium chooses
 }
 
 // Ways is a medium that a node has opened.
@@ -83,6 +84,15 @@ type Way interface {
 	Lag(channel string) uint64
 
 	Close() error
+}
+
+// Keyed is a Way whose channels that are Agreed are given their secrets while it stands. Until then, and without them, nothing of them leaves
+// or is believed, and the way is not alive for them.
+type Keyed interface {
+	Way
+
+	// Key seals what goes out with a secret, and opens what comes in with another, from now on and in place of those of before. nil: with none.
+	Key(channel string, out, in *seal.Secret) error
 }
 
 // Note is a change on a way that operators want to know of.

@@ -14,8 +14,9 @@ type inlet struct {
 	*Receiver
 	ways     *ways
 	exchange netio.Exchange
-	fars     []netio.Far // one for each way that has the channel
-	up       []bool      // of them, who was heard; the loop's
+	fars     []netio.Far            // one for each way that has the channel
+	up       []bool                 // of them, who was heard; the loop's
+	secrets  map[string]seal.Secret // of channels that are Agreed, by node; under the ways' lock
 	failed   atomic.Bool
 }
 
@@ -29,15 +30,19 @@ func (w *ways) listen(far netio.Far, e netio.Exchange) error {
 	if err != nil {
 		return err
 	}
-	in := &inlet{ways: w, exchange: e, fars: []netio.Far{far}, up: []bool{false}}
+	in := &inlet{ways: w, exchange: e, fars: []netio.Far{far}, up: []bool{false}, secrets: map[string]seal.Secret{}}
 	line := Listen{Bind: at}
 	if w.past != nil {
 		if line.Medium, err = w.past.Listen(far, at); err != nil {
 			return err
 		}
 	}
+	secret := e.Secret
+	if e.Agreed {
+		secret = nobodys()
+	}
 	in.Receiver, err = NewReceiver(ReceiverOptions{Channel: e.Channel, Lines: []Listen{line}, Inbox: netio.InboxOptions{Shared: e.Mirrors, Capacity: e.Capacity},
-		Reliability: reliabilityOf(e), Secret: e.Secret, Codec: codecOf(e), Stash: stashOf(e), MTU: w.medium.MTU, Liveness: far.Liveness,
+		Reliability: reliabilityOf(e), Secret: secret, Codec: codecOf(e), Stash: stashOf(e), MTU: w.medium.MTU, Liveness: far.Liveness,
 		Socket: w.medium.Socket, Events: in.event})
 	if err != nil {
 		return closed(err, line.Medium)
@@ -51,6 +56,7 @@ func (in *inlet) leave(far netio.Far) bool {
 	for i, one := range in.fars {
 		if one.Node == far.Node && one.Stripe == far.Stripe {
 			in.fars, in.up = slices.Delete(in.fars, i, i+1), slices.Delete(in.up, i, i+1)
+			in.disbelieve(far.Node)
 			break
 		}
 	}
@@ -61,7 +67,7 @@ func (in *inlet) leave(far netio.Far) bool {
 func (in *inlet) fits(e netio.Exchange) bool {
 	a := in.exchange
 	secret := a.Secret == e.Secret || a.Secret != nil && e.Secret != nil && a.Secret.Equal(*e.Secret)
-	return secret && a.Number == e.Number && a.BestEffort == e.BestEffort && a.Mirrors == e.Mirrors
+	return secret && a.Agreed == e.Agreed && a.Number == e.Number && a.BestEffort == e.BestEffort && a.Mirrors == e.Mirrors
 }
 
 // event hands on what became of the streams of a node.

@@ -72,8 +72,8 @@ type ways struct {
 }
 
 var (
-	_ netio.Ways = (*ways)(nil)
-	_ netio.Way  = (*way)(nil)
+	_ netio.Ways  = (*ways)(nil)
+	_ netio.Keyed = (*way)(nil)
 )
 
 // To opens the ends of what is exchanged with a node.
@@ -120,8 +120,11 @@ func (w *ways) check(far netio.Far, e netio.Exchange) error {
 	fault := func(format string, args ...any) error {
 		return fmt.Errorf("%w: channel %q between %q and %q: %s", ErrOptions, e.Channel, w.station.Node, far.Node, fmt.Sprintf(format, args...))
 	}
-	if (far.Secure || e.Sealed) && e.Secret == nil {
-		return fault("it is encrypted, and has no secret: name one in its transport_config")
+	switch {
+	case (far.Secure || e.Sealed) && e.Secret == nil && !e.Agreed:
+		return fault("it is encrypted, and has no secret: name one in its transport_config, or give nodes certificates under trust")
+	case e.Agreed && e.Secret != nil:
+		return fault("it has a secret, and the nodes agree on another")
 	}
 	if e.Takes {
 		if _, err := w.portOf(w.station.Bind, e); err != nil {
@@ -136,8 +139,13 @@ func (w *ways) check(far netio.Far, e netio.Exchange) error {
 			return fault("the other node's %s", err)
 		}
 	}
-	if in := w.inlets[e.Channel]; in != nil && e.Takes && !in.fits(e) {
-		return fault("it is not the same as with %q", in.fars[0].Node)
+	if in := w.inlets[e.Channel]; in != nil && e.Takes {
+		switch {
+		case !in.fits(e):
+			return fault("it is not the same as with %q", in.fars[0].Node)
+		case e.Agreed && len(in.fars) >= MaxSecrets:
+			return fault("it comes from %d nodes already, each with a secret of its own: name one for all in its transport_config", len(in.fars))
+		}
 	}
 	return nil
 }

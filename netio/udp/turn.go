@@ -11,8 +11,9 @@ import (
 // receivers are left with it alone. Sessions are opened anew as after a restart, so what is under way at the turn is asked for again on a
 // repaired channel and lost by count on another.
 
-// maxSecrets that a receiver opens with at one time: of now, and the next or the last.
-const maxSecrets = 2
+// MaxSecrets is how many a Receiver opens with at one time: those of as many senders, or of one, of now and the next or the last. Each announce
+// that was asked for is tried with all of them.
+const MaxSecrets = 64
 
 // SetSecret seals with another secret from the next tick on, in new sessions. It may be called from any goroutine.
 func (s *Sender) SetSecret(secret seal.Secret) error {
@@ -38,11 +39,11 @@ func (s *Sender) turnSecret() {
 	}
 }
 
-// SetSecrets opens with these secrets from the next chores on, one or two, and with no other: sessions of others are closed. It may be called
+// SetSecrets opens with these secrets from the next chores on, at most MaxSecrets, and with no other: sessions of others are closed. It may be called
 // from any goroutine.
 func (r *Receiver) SetSecrets(secrets ...seal.Secret) error {
-	if r.options.Secret == nil || len(secrets) < 1 || len(secrets) > maxSecrets {
-		return fmt.Errorf("%w: receiver of channel %q: %d secrets: 1 to %d, of a sealed channel", ErrOptions, r.options.Channel, len(secrets), maxSecrets)
+	if r.options.Secret == nil || len(secrets) < 1 || len(secrets) > MaxSecrets {
+		return fmt.Errorf("%w: receiver of channel %q: %d secrets: 1 to %d, of a sealed channel", ErrOptions, r.options.Channel, len(secrets), MaxSecrets)
 	}
 	var faults []error
 	for _, s := range secrets {

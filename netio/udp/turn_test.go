@@ -2,6 +2,7 @@ package udp
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -81,7 +82,7 @@ func TestSecretsThatCannotBeAreRefused(t *testing.T) {
 	if err := c.send.SetSecret(seal.Secret{}); !errors.Is(err, seal.ErrSecret) {
 		t.Error(err)
 	}
-	for _, bad := range [][]seal.Secret{nil, {secret, secret, secret}} {
+	for _, bad := range [][]seal.Secret{nil, slices.Repeat([]seal.Secret{secret}, MaxSecrets+1)} {
 		if err := c.recv.SetSecrets(bad...); !errors.Is(err, ErrOptions) {
 			t.Error(err)
 		}

@@ -3,6 +3,7 @@ package udp
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +36,8 @@ type outlet struct {
 	up      bool // a receiver was heard; the loop's
 
 	mu       sync.Mutex
+	rings    []*ring.Ring  // that it was given; without a secret the sender has none of them
+	mute     bool          // there is no secret to seal with
 	since    time.Time     // when it began to carry
 	heard    bool          // since then
 	shun     time.Duration // how long it counts as dead the next time
@@ -62,10 +65,13 @@ func (w *way) open(e netio.Exchange) error {
 			return err
 		}
 	}
-	o := &outlet{ways: w.ways, far: w.far, channel: e.Channel}
+	o := &outlet{ways: w.ways, far: w.far, channel: e.Channel, mute: e.Agreed}
 	so := SenderOptions{Channel: e.Channel, Lines: []Dial{line}, Reliability: reliabilityOf(e), Name: placeOf(w.far.Node), Secret: e.Secret,
 		Codec: codecOf(e), MTU: w.ways.medium.MTU, Heartbeat: w.far.Heartbeat, Liveness: w.far.Liveness, Socket: w.ways.medium.Socket, Events: o.event}
-	if e.Secret != nil {
+	if e.Agreed {
+		so.Secret = nobodys()
+	}
+	if so.Secret != nil {
 		so.Suite = e.Suite
 	}
 	if o.Sender, err = NewSender(so); err != nil {
@@ -152,10 +158,16 @@ func (w *way) Add(channel string, r *ring.Ring) error {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.standing.rings.Load() == 0 {
-		o.since, o.heard = time.Now(), false
+	if !o.mute {
+		if o.standing.rings.Load() == 0 {
+			o.since, o.heard = time.Now(), false
+		}
+		if err := o.Sender.Add(r); err != nil {
+			return err
+		}
 	}
-	return o.Sender.Add(r)
+	o.rings = append(o.rings, r)
+	return nil
 }
 
 // Remove has it carry the ring no more.
@@ -164,15 +176,21 @@ func (w *way) Remove(channel string, r *ring.Ring) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	o.mu.Lock()
+	o.rings = slices.DeleteFunc(o.rings, func(one *ring.Ring) bool { return one == r })
+	o.mu.Unlock()
 	done, err := o.Sender.Remove(r)
 	if done || err != nil || !o.failed.Load() {
 		return done, err
 	}
-	w.ways.crew.Between(func() { // nobody runs it any more
-		o.unsent = false
-		o.adopt()
-	})
+	w.ways.crew.Between(o.abandon) // nobody runs it any more
 	return o.Sender.Remove(r)
+}
+
+// abandon lets go of rings at once, and of what was under way.
+func (o *outlet) abandon() {
+	o.unsent = false
+	o.adopt()
 }
 
 // Alive reports what a sender can know. While a repaired channel is carried: whether a receiver was heard within Liveness, and for that long
@@ -195,7 +213,7 @@ func (o *outlet) alive(now time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
-	case o.failed.Load():
+	case o.failed.Load(), o.mute:
 		return false
 	case o.standing.rings.Load() == 0:
 		return !now.Before(o.shunTill)
