@@ -72,6 +72,7 @@ type fabric struct {
 	faults map[string]string // told already, by what they concern
 
 	identity *trust.Identity // opened here
+	accord   *accord
 
 	calls chan func()   // run between two steps
 	over  chan struct{} // closed when none will be any more
@@ -91,6 +92,7 @@ func openFabric(ctx context.Context, n *Node, l *layout) (*fabric, error) {
 		mirrors: map[string]*netio.Mirrors{}, queues: map[string]netio.Queues{}, takes: map[netio.QueueLine]io.Closer{},
 		outs: map[string]*outgoing{}, legs: map[legKey]*leg{}, faults: map[string]string{}, besides: map[legKey]*beside{}, comparisons: map[string]*comparison{},
 		brought: map[string][]*ring.Ring{}, calls: make(chan func()), over: make(chan struct{})}
+	f.accord = newAccord(f)
 	if err := f.lay(l); err != nil {
 		return nil, errors.Join(err, f.close())
 	}
@@ -119,6 +121,7 @@ func (f *fabric) run(ctx context.Context) {
 				f.look()
 			}
 		}
+		f.accord.do()
 		now := f.now()
 		for _, l := range f.order {
 			l.do(now)
@@ -264,6 +267,7 @@ func (f *fabric) lay(l *layout) error {
 		}
 	}
 	f.accompany(besides)
+	faults = append(faults, f.accord.lay(l, fars))
 	faults = append(faults, f.dismiss(l))
 	faults = append(faults, f.take(l))
 	for channel, o := range f.outs {
@@ -304,6 +308,9 @@ func (f *fabric) join(key linkKey, far netio.Far) error {
 	w, err := ways.To(far)
 	if err != nil {
 		return fmt.Errorf("transport: %s to node %q: %w", key.protocol, key.node, err)
+	}
+	if _, ok := w.(netio.Keyed); !ok && slices.ContainsFunc(far.Exchanges, func(e netio.Exchange) bool { return e.Agreed }) {
+		return errors.Join(fmt.Errorf("transport: %s to node %q: it takes no secrets that nodes agree on: name one in the transport_config of its channels", key.protocol, key.node), w.Close())
 	}
 	f.links[key] = &joint{w, far}
 	return nil
@@ -483,7 +490,7 @@ func placeOf(node string) string {
 
 // close ends everything. Places in rings stay for the next life.
 func (f *fabric) close() error {
-	faults := []error{f.withdraw(nil, nil)}
+	faults := []error{f.accord.close(), f.withdraw(nil, nil)}
 	for _, j := range f.links {
 		faults = append(faults, j.way.Close())
 	}

@@ -184,7 +184,7 @@ func (f *fabric) exchange(l *layout, all []netio.Exchange, c *route.ChannelPlan,
 		if c.Channel.Domain != 0 {
 			e.Domain = c.Channel.Domain.String()
 		}
-		if err := sealing(&e, &c.Channel, w); err != nil {
+		if err := f.sealing(l, &e, &c.Channel, w); err != nil {
 			return nil, err
 		}
 		i, all = len(all), append(all, e)
@@ -206,7 +206,7 @@ func (f *fabric) exchange(l *layout, all []netio.Exchange, c *route.ChannelPlan,
 }
 
 // sealing says how the envelopes of a channel are sealed on a way that is no stream.
-func sealing(e *netio.Exchange, c *topo.Channel, w *route.Way) error {
+func (f *fabric) sealing(l *layout, e *netio.Exchange, c *topo.Channel, w *route.Way) error {
 	if w.Medium != route.UDP && w.Medium != route.XDP {
 		return nil
 	}
@@ -215,6 +215,7 @@ func sealing(e *netio.Exchange, c *topo.Channel, w *route.Way) error {
 		e.Suite = seal.ChaCha20Poly1305
 	}
 	if c.Transport.Secret.IsZero() {
+		e.Agreed = e.Sealed && (f.config.Identity != nil || l.topology.Node(l.at).Trust.Certificate != "")
 		return nil
 	}
 	secret, err := seal.ParseSecret(c.Transport.Secret.String(), c.Transport.Secret.Reveal())
