@@ -28,6 +28,7 @@ type Link struct {
 	live *session // nil: not connected
 	last *session // what was agreed last; nil: nothing yet
 	root root
+	seen uint64    // generation of the identity by which the peer was believed last
 	left time.Time // when it was connected last
 
 	connects, attempts, beats atomic.Uint64
@@ -89,6 +90,7 @@ func (l *Link) Offset() (o Offset, ok bool) {
 func (l *Link) Channels() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.doubt()
 	if l.last == nil {
 		return nil
 	}
@@ -100,6 +102,7 @@ func (l *Link) Channels() []string {
 func (l *Link) Secret(channel string, d Direction) (seal.Secret, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.doubt()
 	if l.root == (root{}) || l.last == nil {
 		return seal.Secret{}, fmt.Errorf("%w: channel %q: node %q has not been connected to", ErrSecret, channel, l.peer)
 	}
@@ -129,6 +132,18 @@ func (l *Link) greetAgain() {
 	l.mu.Unlock()
 	if s != nil {
 		s.end(ErrUpdated)
+	}
+}
+
+// doubt drops the secrets of a peer that is not believed any more, when there is no connection that would end for it. l is locked.
+func (l *Link) doubt() {
+	now := l.o.Identity.Generation()
+	if l.live != nil || l.last == nil || l.seen == now {
+		return
+	}
+	l.seen = now
+	if l.o.Identity.Verify(&l.last.cs, l.last.began) != nil {
+		l.root, l.last = root{}, nil
 	}
 }
 
@@ -200,5 +215,8 @@ func (l *Link) settle(ctx context.Context, s *session) (refused []Event, fresh b
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.live, l.last, l.root = s, s, r
+	if s.outdated() { // whoever changed them found nothing that was live
+		s.end(ErrUpdated)
+	}
 	return refused, fresh, nil
 }

@@ -312,6 +312,31 @@ func TestWaitsGrowWithJitterUpToABound(t *testing.T) {
 	}
 }
 
+// TestWhoIsNotBelievedHasNoSecretsWithoutALinkEither: an authority taken out while the nodes are apart takes the secrets with it, at once.
+func TestWhoIsNotBelievedHasNoSecretsWithoutALinkEither(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old, young := trusttest.Authority(t), trusttest.Authority(t)
+		files := trusttest.Options(t, old, "a")
+		p := newPair(t, both("x"), both("x"), func(p *pair) {
+			p.ao.Identity, p.bo.Identity = trusttest.Open(t, files), trusttest.Identity(t, old, "b")
+		})
+		p.square.closed.Store(true)
+		must(t, p.square.last().Close())
+		pass(time.Second)
+		if p.at.Connected() || len(secrets(t, p.at, "x")) == 0 {
+			t.Fatal("nodes that are apart keep their secrets")
+		}
+		trusttest.Believe(t, files, young)
+		must(t, p.ao.Identity.Reload())
+		if _, err := p.at.Secret("x", Out); !errors.Is(err, ErrSecret) {
+			t.Error(err)
+		}
+		if c := p.at.Channels(); len(c) != 0 {
+			t.Errorf("agreed on %q", c)
+		}
+	})
+}
+
 // TestContractsChangeUnderALink: both sides compare anew, whichever of them changed; secrets stay, and what no node can keep changes nothing.
 func TestContractsChangeUnderALink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -47,3 +47,28 @@ func TestEachPeerIsToldWhatConcernsIt(t *testing.T) {
 		}
 	})
 }
+
+// TestContractsThatChangeWhileNodesGreetAreSaidAnew: an update that finds no connection, because one is coming about, is not forgotten.
+func TestContractsThatChangeWhileNodesGreetAreSaidAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, both("x"), both("x"), nil)
+		more := both("x", "y")
+		for _, side := range []struct {
+			link   *Link
+			update func([]link.Contract) error
+		}{
+			{p.at, func(c []link.Contract) error { return p.listener.UpdateFor("b", c) }},
+			{p.link, p.link.Update},
+		} {
+			<-side.link.entry // what is greeted waits
+			must(t, p.square.last().Close())
+			pass(time.Second)
+			must(t, side.update(more))
+			side.link.entry <- struct{}{}
+			pass(time.Second)
+		}
+		if !slices.Equal(p.link.Channels(), []string{"x", "y"}) || !slices.Equal(p.at.Channels(), []string{"x", "y"}) {
+			t.Errorf("agreed on %q and %q", p.link.Channels(), p.at.Channels())
+		}
+	})
+}

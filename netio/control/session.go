@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -187,6 +188,11 @@ func (s *session) compare() (refused []Event) {
 		s.agreed[mine.Name] = true
 	}
 	return refused
+}
+
+// outdated reports whether the peer was told what this node does not mean any more.
+func (s *session) outdated() bool {
+	return !reflect.DeepEqual(s.mine.Channels, s.o.greeting(s.peer.Node).Channels)
 }
 
 // end closes the session, for a reason that is told. Only the first counts.
