@@ -29,6 +29,8 @@ type loaded struct {
 	authorities int
 	stamps      stamps
 	generation  uint64
+	allow       []pattern
+	names       []string // that allow was made from
 }
 
 // stamps tell one state of the files from another; nil where there is no file.

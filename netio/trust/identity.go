@@ -12,7 +12,6 @@ import (
 // use Open.
 type Identity struct {
 	options Options
-	allow   []pattern
 	now     atomic.Pointer[loaded]
 	refused [reasons]atomic.Uint64
 	reloads atomic.Uint64
@@ -57,8 +56,8 @@ func Open(o Options) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	first.generation = 1
-	i := &Identity{options: o, allow: allow, tried: first.stamps, stop: make(chan struct{})}
+	first.generation, first.allow, first.names = 1, allow, o.Allow
+	i := &Identity{options: o, tried: first.stamps, stop: make(chan struct{})}
 	i.now.Store(first)
 	if o.Poll > 0 {
 		i.done.Go(i.watch)

@@ -199,3 +199,49 @@ func TestACertificateNearItsEndIsToldOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestAnotherSetOfFilesAndNamesIsTaken: handshakes go by what was changed to, files that do not hold together change nothing, and the new ones
+// are looked at from then on.
+func TestAnotherSetOfFilesAndNamesIsTaken(t *testing.T) {
+	old, young := trusttest.Authority(t), trusttest.Authority(t)
+	first := trusttest.Options(t, old, "server")
+	first.Allow = []string{"client"}
+	server := trusttest.Open(t, first)
+	config := server.Server(protocol)
+	told := func(a *trust.Authority, name string) error {
+		files := trusttest.Options(t, a, name)
+		trusttest.Believe(t, files, old, young)
+		_, atServer, _ := shake(t, config, client(t, trusttest.Open(t, files)))
+		return server.Refused(atServer)
+	}
+	more := first
+	more.Allow = []string{"client", "other"}
+	if err := told(old, "other"); reason(t, err) != trust.NameNotAllowed {
+		t.Fatal(err)
+	}
+	must(t, server.Change(more))
+	must(t, told(old, "other"))
+	second := trusttest.Options(t, young, "server")
+	second.Allow = []string{"client"}
+	for want, bad := range map[error]trust.Options{
+		trust.ErrFiles:   {Cert: second.Cert, Key: first.Key, CA: second.CA, Allow: second.Allow},
+		trust.ErrOptions: {Cert: second.Cert, Key: second.Key, CA: second.CA},
+	} {
+		if err := server.Change(bad); !errors.Is(err, want) {
+			t.Errorf("%v, want %v", err, want)
+		}
+		must(t, told(old, "other"))
+	}
+	must(t, server.Change(second))
+	if err := told(old, "client"); reason(t, err) != trust.UnknownAuthority {
+		t.Error(err)
+	}
+	if err := told(young, "other"); reason(t, err) != trust.NameNotAllowed {
+		t.Error(err)
+	}
+	trusttest.Believe(t, second, old, young)
+	must(t, server.Reload())
+	if s := server.Stats(); s.Generation != 4 || s.Authorities != 2 {
+		t.Errorf("%+v", s)
+	}
+}

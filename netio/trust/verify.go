@@ -44,17 +44,17 @@ func (i *Identity) verify(cs *tls.ConnectionState, usage x509.ExtKeyUsage, narro
 	if len(cs.PeerCertificates) == 0 {
 		return &Refusal{Reason: NoCertificate}
 	}
-	leaf, between := cs.PeerCertificates[0], x509.NewCertPool()
+	now, leaf, between := i.now.Load(), cs.PeerCertificates[0], x509.NewCertPool()
 	for _, c := range cs.PeerCertificates[1:] {
 		between.AddCert(c)
 	}
-	_, err := leaf.Verify(x509.VerifyOptions{Roots: i.now.Load().roots, Intermediates: between, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{usage}})
+	_, err := leaf.Verify(x509.VerifyOptions{Roots: now.roots, Intermediates: between, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{usage}})
 	if err != nil {
 		return &Refusal{Reason: reasonOf(err, at), Err: fmt.Errorf("certificate of %s: %w", strings.Join(Names(leaf), ", "), err)}
 	}
 	names := Names(leaf)
-	if !allowed(names, i.allow) {
-		return &Refusal{Reason: NameNotAllowed, Err: fmt.Errorf("the peer is %s, and allowed is %s", strings.Join(names, ", "), strings.Join(i.options.Allow, ", "))}
+	if !allowed(names, now.allow) {
+		return &Refusal{Reason: NameNotAllowed, Err: fmt.Errorf("the peer is %s, and allowed is %s", strings.Join(names, ", "), strings.Join(now.names, ", "))}
 	}
 	if narrow != nil && !allowed(names, narrow) {
 		return &Refusal{Reason: NameNotAllowed, Err: fmt.Errorf("the peer is %s, and another was dialled", strings.Join(names, ", "))}

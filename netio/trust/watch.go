@@ -49,6 +49,28 @@ func (i *Identity) Reload() error {
 	return err
 }
 
+// Change has other files, and other names, count from the next handshake on; only Cert, Key, CA and Allow of o are heeded. What is no good is
+// answered, ErrOptions or ErrFiles, and then nothing changes.
+func (i *Identity) Change(o Options) error {
+	o, allow, err := o.checked()
+	if err != nil {
+		return err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	next, err := o.load(time.Now())
+	if err != nil {
+		return err
+	}
+	next.generation, next.allow, next.names = i.now.Load().generation+1, allow, o.Allow
+	i.options.Cert, i.options.Key, i.options.CA, i.options.Allow = o.Cert, o.Key, o.CA, o.Allow
+	i.tried, i.doubt, i.expiring = next.stamps, false, false
+	i.now.Store(next)
+	i.reloads.Add(1)
+	i.tell(Event{Kind: Reloaded})
+	return nil
+}
+
 // take loads the files and uses them, or says why not.
 func (i *Identity) take() error {
 	i.tried = i.options.look()
@@ -57,7 +79,7 @@ func (i *Identity) take() error {
 		return err
 	}
 	before := i.now.Load()
-	next.generation = before.generation + 1
+	next.generation, next.allow, next.names = before.generation+1, before.allow, before.names
 	i.tried, i.doubt = next.stamps, false
 	if next.cert.Leaf.Equal(before.cert.Leaf) && next.roots.Equal(before.roots) {
 		return nil // touched, or written again as it was
