@@ -7,7 +7,6 @@ import (
 	"net"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,8 +26,10 @@ import (
 //
 // Links run by goroutines of their own, and say here that something has changed. The fabric's goroutine gives the ways their secrets.
 type accord struct {
-	fabric *fabric
-	bound  string // where listener is
+	fabric   *fabric
+	bound    string          // where listener is
+	identity *trust.Identity // nil: there were no links yet
+	seen     uint64          // its generation
 
 	mu       sync.Mutex
 	listener *control.Listener // nil: nobody dials this node
@@ -54,8 +55,6 @@ type terms struct {
 	to        string
 	contracts []link.Contract
 }
-
-const strangersTold = time.Minute // between two notes of one reason why nodes that dial are refused: they choose how often they come
 
 func newAccord(f *fabric) *accord {
 	return &accord{fabric: f, peers: map[string]*peering{}, told: map[string]time.Time{}}
@@ -122,11 +121,12 @@ func (a *accord) lay(l *layout, fars map[linkKey]netio.Far) error {
 			faults = append(faults, a.dismiss(node, p))
 		}
 	}
-	o := control.Options{Node: l.at, Start: a.fabric.start, Events: a.event}
+	o := control.Options{Node: l.at, Start: a.fabric.start}
 	if len(all) > 0 {
-		if o.Identity, err = a.identity(l); err != nil {
+		if a.identity, err = a.who(l); err != nil {
 			return errors.Join(append(faults, err)...)
 		}
+		o.Identity = a.identity
 	}
 	faults = append(faults, a.listen(l, o, all))
 	for _, node := range slices.Sorted(maps.Keys(all)) {
@@ -138,8 +138,8 @@ func (a *accord) lay(l *layout, fars map[linkKey]netio.Far) error {
 	return errors.Join(faults...)
 }
 
-// identity is the node's as a control link needs it.
-func (a *accord) identity(l *layout) (*trust.Identity, error) {
+// who is the node's identity as a control link needs it.
+func (a *accord) who(l *layout) (*trust.Identity, error) {
 	own := l.topology.Node(l.at)
 	id, err := a.fabric.who(own)
 	if err != nil {
@@ -155,6 +155,7 @@ func (a *accord) identity(l *layout) (*trust.Identity, error) {
 
 // listen listens where another node dials.
 func (a *accord) listen(l *layout, o control.Options, all map[string]terms) error {
+	o.Events = func(e control.Event) { a.event(e, false) }
 	at := ""
 	for _, t := range all {
 		if !t.dials {
@@ -203,10 +204,13 @@ func (a *accord) meet(node string, t terms, o control.Options) (err error) {
 		a.peers[node] = p
 		a.mu.Unlock()
 		if t.dials {
-			o.Contracts = t.contracts
+			o.Contracts, o.Events = t.contracts, func(e control.Event) { a.event(e, true) }
 			p.link, err = control.Dial(o, node, t.to)
 		} else if a.listener != nil {
 			err = a.listener.UpdateFor(node, t.contracts)
+		}
+		if err != nil { // the next one begins anew
+			err = errors.Join(err, a.dismiss(node, p))
 		}
 	case reflect.DeepEqual(p.contracts, t.contracts):
 		return nil
@@ -215,10 +219,10 @@ func (a *accord) meet(node string, t terms, o control.Options) (err error) {
 	case a.listener != nil:
 		err = a.listener.UpdateFor(node, t.contracts)
 	}
-	p.terms = t
 	if err != nil {
 		return fmt.Errorf("transport: control link to node %q: %w", node, err)
 	}
+	p.contracts = t.contracts
 	return nil
 }
 
@@ -242,92 +246,14 @@ func (a *accord) peer(node string) *peering {
 	return a.peers[node]
 }
 
-// event notes what became of a link. It runs on the link's goroutine.
-func (a *accord) event(e control.Event) {
-	p := a.peer(e.Peer)
-	n := netio.Note{Medium: "control", Node: e.Peer, Channel: e.Channel, What: e.Kind.String(), Err: e.Err}
-	switch {
-	case e.Kind == control.Trouble && e.Peer == "":
-		if !a.news(e.Err) {
-			return
-		}
-	case p == nil:
-		return
-	case e.Kind == control.Refused:
-		text := differences(e.Fields)
-		if n.Err = fmt.Errorf("the nodes mean different things by the channel: %s", text); !p.refused(e.Channel, text) {
-			return
-		}
-	case e.Kind == control.Trouble:
-		p.troubled(e.Err)
-	case e.Kind == control.Connected:
-		for _, channel := range p.connected() {
-			a.fabric.note(netio.Note{Medium: "control", Node: e.Peer, Channel: channel, What: "recovered"})
-		}
-		p.changed.Store(true)
-	case e.Kind == control.Disconnected:
-		p.changed.Store(true) // who is not believed any more has lost its secrets
-		if errors.Is(e.Err, control.ErrUpdated) {
-			return
-		}
-	}
-	a.fabric.note(n)
-}
-
-// news reports whether a reason to refuse strangers was not told lately.
-func (a *accord) news(err error) bool {
-	reason := "other"
-	if r := (*trust.Refusal)(nil); errors.As(err, &r) {
-		reason = r.Reason.String()
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	last, told := a.told[reason]
-	if told && time.Since(last) < strangersTold {
-		return false
-	}
-	a.told[reason] = time.Now()
-	return true
-}
-
-// differences names each field with both values.
-func differences(fields []link.Difference) string {
-	var all []string
-	for _, d := range fields {
-		all = append(all, d.String())
-	}
-	return strings.Join(all, "; ")
-}
-
-// refused remembers what nodes mean different things by, and reports whether it is news.
-func (p *peering) refused(channel, text string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.next[channel] = text
-	return p.differs[channel] != text
-}
-
-func (p *peering) troubled(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.trouble = err.Error()
-}
-
-// connected returns the channels about which the nodes agree again.
-func (p *peering) connected() (again []string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for channel := range p.differs {
-		if p.next[channel] == "" {
-			again = append(again, channel)
-		}
-	}
-	p.differs, p.next, p.trouble = p.next, map[string]string{}, ""
-	return again
-}
-
 // do gives ways the secrets that have changed. It belongs to the fabric's goroutine.
 func (a *accord) do() {
+	if a.identity != nil && a.identity.Generation() != a.seen { // who was believed may not be any more
+		a.seen = a.identity.Generation()
+		for _, p := range a.peers {
+			p.changed.Store(true)
+		}
+	}
 	for node, p := range a.peers {
 		if p.changed.Swap(false) {
 			a.key(node, p)
@@ -390,34 +316,4 @@ func (a *accord) close() error {
 		faults = append(faults, a.listener.Close())
 	}
 	return errors.Join(faults...)
-}
-
-// Accord is how a channel stands with the node that it goes to, as the control link of the two says.
-type Accord struct {
-	Connected bool   `json:"connected"`         // the control link stands
-	Agreed    bool   `json:"agreed"`            // both mean the same by the channel, and have secrets for it
-	Differs   string `json:"differs,omitempty"` // what they mean different things by: each field with both values
-	Trouble   string `json:"trouble,omitempty"` // why the control link does not stand, where this node dials
-
-	Ahead time.Duration `json:"ahead_ns"` // the other node's clock less this one's; 0 while nothing is known
-	Error time.Duration `json:"error_ns"` // Ahead is wrong by no more than that
-	RTT   time.Duration `json:"rtt_ns"`   // of the exchange that says so
-}
-
-// of is how a channel stands with a node; nil: no control link is about it.
-func (a *accord) of(channel, node string) *Accord {
-	p := a.peers[node]
-	if p == nil || !slices.ContainsFunc(p.contracts, func(c link.Contract) bool { return c.Name == channel }) {
-		return nil
-	}
-	s := &Accord{}
-	p.mu.Lock()
-	s.Differs, s.Trouble = p.differs[channel], p.trouble
-	p.mu.Unlock()
-	if one := a.linkOf(node, p); one != nil {
-		s.Connected, s.Agreed = one.Connected(), slices.Contains(one.Channels(), channel)
-		o, _ := one.Offset()
-		s.Ahead, s.Error, s.RTT = o.Ahead, o.Error, o.RTT
-	}
-	return s
 }

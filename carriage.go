@@ -18,7 +18,6 @@ type Carriage struct {
 	Ways    []CarriageWay `json:"ways"`   // the preferred one first
 
 	Shadow *Shadow `json:"shadow,omitempty"` // nil: there is none
-	Accord *Accord `json:"accord,omitempty"` // nil: no control link is about the channel
 
 	Failovers uint64         `json:"failovers"`
 	Failbacks uint64         `json:"failbacks"`
@@ -47,7 +46,6 @@ func (n *Node) Carriages(ctx context.Context) (all []Carriage, err error) {
 		for _, l := range n.fabric.order {
 			one := l.carriage(now)
 			one.Shadow = n.fabric.shadow(l)
-			one.Accord = n.fabric.accord.of(l.channel, l.node)
 			all = append(all, one)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -229,8 +230,11 @@ func (f *fabric) lay(l *layout) error {
 	if err := f.abandoned(legs); err != nil {
 		return err
 	}
-	f.layout = l
 	faults := []error{f.reshare(l)}
+	if f.layout != nil {
+		faults = append(faults, f.retrust(l))
+	}
+	f.layout = l
 	changed := map[linkKey]bool{}
 	for key, j := range f.links {
 		if far, ok := fars[key]; !ok || !sameFar(far, j.far) {
@@ -344,29 +348,45 @@ func (f *fabric) open(protocol string) (netio.Ways, error) {
 
 // who is the node's identity, from the files that the topology names unless the Config has one; nil: there is none.
 func (f *fabric) who(own *topo.Node) (netio.Identity, error) {
-	switch t := own.Trust; {
+	switch {
 	case f.config.Identity != nil:
 		return f.config.Identity, nil
 	case f.identity != nil:
 		return f.identity, nil
-	case t.Certificate == "":
+	case own.Trust.Certificate == "":
 		return nil, nil
-	default:
-		allow := t.Allow
-		if len(allow) == 0 {
-			for _, n := range f.layout.topology.Nodes {
-				allow = append(allow, n.Name)
-			}
-		}
-		id, err := trust.Open(trust.Options{Cert: t.Certificate, Key: t.Key, CA: t.Authorities, Allow: allow, Events: func(e trust.Event) {
-			f.note(netio.Note{What: "certificate " + e.Kind.String(), Err: e.Err})
-		}})
-		if err != nil {
-			return nil, fmt.Errorf("transport: %s: node %q: %w", own.At, own.Name, err)
-		}
-		f.identity = id
-		return id, nil
 	}
+	o := f.layout.trusts()
+	o.Events = func(e trust.Event) { f.note(netio.Note{What: "certificate " + e.Kind.String(), Err: e.Err}) }
+	id, err := trust.Open(o)
+	if err != nil {
+		return nil, fmt.Errorf("transport: %s: node %q: %w", own.At, own.Name, err)
+	}
+	f.identity = id
+	return id, nil
+}
+
+// trusts is what the topology says of the node's certificate and of whom it believes: all other nodes, if nobody is named.
+func (l *layout) trusts() trust.Options {
+	t := l.topology.Node(l.at).Trust
+	if len(t.Allow) == 0 {
+		for _, n := range l.topology.Nodes {
+			t.Allow = append(t.Allow, n.Name)
+		}
+	}
+	return trust.Options{Cert: t.Certificate, Key: t.Key, CA: t.Authorities, Allow: t.Allow}
+}
+
+// retrust has the identity that was opened here be as l says.
+func (f *fabric) retrust(l *layout) error {
+	is, was := l.trusts(), f.layout.trusts()
+	if f.identity == nil || is.Cert == "" || reflect.DeepEqual(is, was) {
+		return nil
+	}
+	if err := f.identity.Change(is); err != nil {
+		return fmt.Errorf("transport: node %q: %w", l.at, err)
+	}
+	return nil
 }
 
 func portOf(n *topo.Node, protocol string) uint16 {

@@ -62,10 +62,16 @@ func ExampleMedium_topology() {
 		panic(err)
 	}
 	fmt.Println(beside == nil, len(compared))
+	var agreed []transport.Accord // about what goes sealed as datagrams, with secrets of a control link
+	if agreed, err = node.Accords(context.Background()); err != nil {
+		panic(err)
+	}
+	fmt.Println(len(agreed))
 	// Output:
 	// <nil>
 	// quotes to right by tcp
 	// true 0
+	// 0
 }
 
 // A channel that goes by queue needs no medium, and the other node need not be there.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/ring"
+	"github.com/alphapulse/transport/seal"
 )
 
 // memory is a medium that joins a node to nobody: what is the same in every medium is left.
@@ -30,6 +31,9 @@ func (r *road) Remove(channel string, _ *ring.Ring) (done bool, err error) {
 	return true, nil
 }
 
+// Key makes it a way whose secrets come while it stands. This one seals nothing.
+func (*road) Key(_ string, out, in *seal.Secret) error { return nil }
+
 func (*road) Alive(string) bool { return true }
 func (*road) Lag(string) uint64 { return 0 }
 func (*road) Close() error      { return nil }
@@ -49,4 +53,17 @@ func ExampleWays() {
 	// Output:
 	// memory connected right
 	// <nil> true <nil> <nil>
+}
+
+// Nodes agree on the secret of a channel that is Agreed, and its way is given it then; when they do not agree any more it is taken away.
+func ExampleKeyed() {
+	way, err := memory{netio.Station{Notes: func(netio.Note) {}}}.To(netio.Far{Exchanges: []netio.Exchange{{Channel: "orders", Sends: true, Sealed: true, Agreed: true}}})
+	if err != nil {
+		panic(err)
+	}
+	out := seal.NewSecret() // in truth a control link's
+	if keyed, ok := way.(netio.Keyed); ok {
+		fmt.Println(keyed.Key("orders", &out, nil), keyed.Key("orders", nil, nil))
+	}
+	// Output: <nil> <nil>
 }

@@ -53,6 +53,7 @@ type nodeStatus struct {
 	Carriages []transport.Carriage `json:"carriages"`
 
 	Comparisons []transport.Comparison `json:"comparisons,omitempty"` // of shadows that arrive here
+	Accords     []transport.Accord     `json:"accords,omitempty"`     // with nodes that a control link leads to
 }
 
 func newRun() *cobra.Command {
@@ -133,7 +134,11 @@ func writeStatus(ctx context.Context, n *transport.Node, node string) error {
 	if err != nil {
 		return err
 	}
-	b, err := json.MarshalIndent(nodeStatus{node, n.Version(), os.Getpid(), time.Now(), all, compared}, "", "  ")
+	agreed, err := n.Accords(ctx)
+	if err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(nodeStatus{node, n.Version(), os.Getpid(), time.Now(), all, compared, agreed}, "", "  ")
 	if err != nil {
 		return err
 	}
