@@ -27,14 +27,14 @@ import (
 // Links run by goroutines of their own, and say here that something has changed. The fabric's goroutine gives the ways their secrets.
 type accord struct {
 	fabric   *fabric
-	bound    string          // where listener is
-	identity *trust.Identity // nil: there were no links yet
-	seen     uint64          // its generation
+	listener *control.Listener // nil: there are no links
+	bound    string            // where it is
+	identity *trust.Identity   // nil: there were no links yet
+	seen     uint64            // its generation
 
-	mu       sync.Mutex
-	listener *control.Listener // nil: nobody dials this node
-	peers    map[string]*peering
-	told     map[string]time.Time // why strangers were refused, and when that was told last
+	mu    sync.Mutex
+	peers map[string]*peering
+	told  map[string]time.Time // why strangers were refused, and when that was told last
 }
 
 // peering is the control link with one node.
@@ -42,6 +42,7 @@ type peering struct {
 	terms
 	link    *control.Link // nil: the other node dials
 	changed atomic.Bool   // secrets may be others than the ways have
+	crossed atomic.Bool   // the other node dials, too
 
 	mu      sync.Mutex
 	differs map[string]string // by channel: what the nodes mean different things by
@@ -153,19 +154,16 @@ func (a *accord) who(l *layout) (*trust.Identity, error) {
 	return one, nil
 }
 
-// listen listens where another node dials.
+// listen listens where another node dials, also where all are dialled: one that dials nevertheless is told of.
 func (a *accord) listen(l *layout, o control.Options, all map[string]terms) error {
-	o.Events = func(e control.Event) { a.event(e, false) }
 	at := ""
-	for _, t := range all {
-		if !t.dials {
-			own := l.topology.Node(l.at)
-			bind, err := addresses(own, own.Ports.Control)
-			if err != nil {
-				return err
-			}
-			at = bind[0].String()
+	if len(all) > 0 {
+		own := l.topology.Node(l.at)
+		bind, err := addresses(own, own.Ports.Control)
+		if err != nil {
+			return err
 		}
+		at = bind[0].String()
 	}
 	if at == a.bound {
 		return nil
@@ -174,23 +172,21 @@ func (a *accord) listen(l *layout, o control.Options, all map[string]terms) erro
 	if a.listener != nil {
 		faults = append(faults, a.listener.Close())
 	}
-	a.bound = ""
-	var n *control.Listener
-	if at != "" {
-		var err error
-		if n, err = control.Listen(o, at); err != nil {
-			return errors.Join(append(faults, fmt.Errorf("transport: %w", err))...)
-		}
-		a.bound = at
-	}
-	a.mu.Lock()
-	a.listener = n
-	a.mu.Unlock()
+	a.listener, a.bound = nil, ""
 	for _, p := range a.peers {
 		if !p.dials {
 			p.contracts = nil // to be said to the new one
 		}
 	}
+	if at == "" {
+		return errors.Join(faults...)
+	}
+	o.Events = func(e control.Event) { a.event(e, false) }
+	n, err := control.Listen(o, at)
+	if err != nil {
+		return errors.Join(append(faults, fmt.Errorf("transport: %w", err))...)
+	}
+	a.listener, a.bound = n, at
 	return errors.Join(faults...)
 }
 

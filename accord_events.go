@@ -22,7 +22,10 @@ func (a *accord) event(e control.Event, dialled bool) {
 	n := netio.Note{Medium: "control", Node: e.Peer, Channel: e.Channel, What: e.Kind.String(), Err: e.Err}
 	switch {
 	case p != nil && p.dials && !dialled:
-		if e.Kind != control.Connected || !p.troubled(errBothDial) {
+		if e.Kind == control.Disconnected {
+			p.crossed.Store(false)
+		}
+		if e.Kind != control.Connected || p.crossed.Swap(true) {
 			return
 		}
 		n.What, n.Err = control.Trouble.String(), errBothDial
@@ -38,7 +41,7 @@ func (a *accord) event(e control.Event, dialled bool) {
 			return
 		}
 	case e.Kind == control.Trouble:
-		_ = p.troubled(e.Err) // the link tells each once
+		p.troubled(e.Err)
 	case e.Kind == control.Connected:
 		for _, channel := range p.connected() {
 			a.fabric.note(netio.Note{Medium: "control", Node: e.Peer, Channel: channel, What: "recovered"})
@@ -86,13 +89,10 @@ func (p *peering) refused(channel, text string) bool {
 	return p.differs[channel] != text
 }
 
-// troubled remembers why there is no connection, and reports whether it is news.
-func (p *peering) troubled(err error) bool {
+func (p *peering) troubled(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	before := p.trouble
 	p.trouble = err.Error()
-	return p.trouble != before
 }
 
 // connected returns the channels about which the nodes agree again.

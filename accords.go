@@ -14,7 +14,7 @@ type Accord struct {
 	Connected bool   `json:"connected"`         // the control link stands
 	Agreed    bool   `json:"agreed"`            // both mean the same by the channel, and have secrets for it
 	Differs   string `json:"differs,omitempty"` // what they mean different things by: each field with both values
-	Trouble   string `json:"trouble,omitempty"` // why the control link does not stand, where this node dials
+	Trouble   string `json:"trouble,omitempty"` // why the control link does not stand, where this node dials, or does no good
 
 	Ahead time.Duration `json:"ahead_ns"` // the other node's clock less this one's; 0 while nothing is known
 	Error time.Duration `json:"error_ns"` // Ahead is wrong by no more than that
@@ -45,6 +45,9 @@ func (a *accord) of(channel, node string, p *peering) Accord {
 	p.mu.Lock()
 	s.Differs, s.Trouble = p.differs[channel], p.trouble
 	p.mu.Unlock()
+	if p.crossed.Load() {
+		s.Trouble = errBothDial.Error()
+	}
 	if one := a.linkOf(node, p); one != nil {
 		s.Connected, s.Agreed = one.Connected(), slices.Contains(one.Channels(), channel)
 		o, _ := one.Offset()
