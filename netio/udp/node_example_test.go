@@ -22,7 +22,7 @@ func ExampleMedium() {
 	fmt.Println(err)
 	fmt.Println(ways.Close())
 	// Output:
-	// udp: options: channel "secrets" between "left" and "right": it is encrypted, and has no secret: name one in its transport_config
+	// udp: options: channel "secrets" between "left" and "right": it is encrypted, and has no secret: name one in its transport_config, or give nodes certificates under trust
 	// <nil>
 }
 
