@@ -103,15 +103,27 @@ func (q *question) encryption(m Medium) (topo.Encryption, string) {
 		return topo.EncryptTLS, "TLS 1.3, both sides prove themselves; it chooses between AES-GCM and ChaCha20-Poly1305 itself"
 	case m == TCP:
 		return topo.EncryptTLS, "TLS 1.3, both sides prove themselves"
-	case asked == topo.EncryptTLS:
+	}
+	q.keys(m)
+	switch asked {
+	case topo.EncryptTLS:
 		q.find(topo.Error, "tls-datagram", "encryption", "encryption chacha20_poly1305, or leave it out", "%s asks for tls and goes by %s, which is no stream", q.ch.Name, m)
 		return topo.EncryptAuto, "sealed envelopes, the cipher that the processor is faster at"
-	case asked == topo.EncryptAES256GCM:
+	case topo.EncryptAES256GCM:
 		q.find(topo.Error, "aes256-datagram", "encryption", "encryption chacha20_poly1305, or leave it out", "%s asks for aes256_gcm and goes by %s, whose envelopes are sealed with AES-128-GCM or ChaCha20-Poly1305", q.ch.Name, m)
-	case asked == topo.EncryptChaCha20Poly1305:
+	case topo.EncryptChaCha20Poly1305:
 		return asked, "sealed envelopes"
 	}
 	return topo.EncryptAuto, "sealed envelopes, the cipher that the processor is faster at"
+}
+
+// keys says where nobody can have a key for the envelopes of a way, unless a program brings its node an identity of its own.
+func (q *question) keys(m Medium) {
+	if q.a == nil || q.b == nil || !q.k.Secret.IsZero() || q.a.Trust.Certificate != "" && q.b.Trust.Certificate != "" {
+		return
+	}
+	q.find(topo.Warning, "no-keys", "encryption", "trust for both nodes, by which they agree on secrets, or a secret for the channel, or encryption none",
+		"%s is sealed from %s to %s by %s, and they have neither certificates nor a secret", q.ch.Name, q.from, q.to, m)
 }
 
 func (q *question) need() string {
