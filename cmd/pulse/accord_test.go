@@ -71,7 +71,13 @@ func (n *nodes) explains(node, channel string, words ...string) {
 // Three hosts with certificates and no secret anywhere: what goes between them as datagrams is sealed with secrets that they agree on. The node in
 // the middle is killed and starts again, with new ones, and nothing is lost, repeated or reordered.
 func TestPipelineNeedsNoSecretFile(t *testing.T) {
-	n := openNodes(t, sealedPipeline)
+	for _, protocol := range []string{"udp", "xdp"} {
+		t.Run(protocol, func(t *testing.T) { sealedPipelineRuns(t, protocol) })
+	}
+}
+
+func sealedPipelineRuns(t *testing.T, protocol string) {
+	n := openNodes(t, strings.ReplaceAll(sealedPipeline, "udp", protocol))
 	n.act["feed"] = n.actor("left", "feed", "--rate", "20000", "--count", "50000")
 	eventually(t, "the sink gets something", func() bool { return n.delivered("sink") > 0 })
 	n.again("middle", n.file)
@@ -79,7 +85,7 @@ func TestPipelineNeedsNoSecretFile(t *testing.T) {
 		t.Fatalf("%d were sent before the node was killed", sent)
 	}
 	eventually(t, "left and middle agree again", func() bool { return len(n.lines("middle", "connected by control to left")) > 0 })
-	n.explains("left", "trades", "now         by udp", "agreed      with middle: on what it means and on its secrets; its clock is ")
+	n.explains("left", "trades", "now         by "+protocol, "agreed      with middle: on what it means and on its secrets; its clock is ")
 	n.explains("right", "signals", "agreed      with middle: on what it means and on its secrets")
 	n.finish()
 }
