@@ -224,20 +224,22 @@ func TestFailingFarSideIsAnErrorAndNotAHang(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const short, long = 300 * time.Millisecond, 30 * time.Second // who is gone is no question of patience
 	for _, c := range []struct {
-		peer []string
-		want error
+		peer     []string
+		want     error
+		patience time.Duration
 	}{
-		{[]string{self, peerKilled}, ErrPeer},
-		{[]string{self, peerStopped}, ErrSilent},
-		{[]string{self, peerBabbles}, ErrPeer},
-		{[]string{self, peerMute}, ErrSilent},
+		{[]string{self, peerKilled}, ErrPeer, long},
+		{[]string{self, peerStopped}, ErrSilent, short},
+		{[]string{self, peerBabbles}, ErrPeer, long},
+		{[]string{self, peerMute}, ErrSilent, short},
 	} {
 		for _, name := range []string{"ring/pingpong", "ring/throughput", "ring/oneway", "udp/pingpong", "udp/throughput", "udp/sealed", "udp/fanout"} {
 			t.Run(c.peer[1]+" "+name, func(t *testing.T) {
 				t.Parallel()
 				s := brief()
-				s.For, s.Peer, s.patience = time.Hour, c.peer, 300*time.Millisecond
+				s.For, s.Peer, s.patience = time.Hour, c.peer, c.patience
 				w, err := New(name, s)
 				if err != nil {
 					t.Fatal(err)
