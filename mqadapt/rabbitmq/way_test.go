@@ -218,7 +218,7 @@ const settled = 8 * time.Second
 
 // TestBrokerKilledLosesNothing kills a broker amid its work and starts it again, over and over: each message comes out once, in order.
 func TestBrokerKilledLosesNothing(t *testing.T) {
-	for _, kind := range []Kind{Quorum, Classic} {
+	for _, kind := range []Kind{Quorum, Classic, Stream} {
 		t.Run(kind.String(), func(t *testing.T) {
 			b := private(t)
 			w := newWay(t, fresh(t, Options{Kind: kind}), 4<<20)
@@ -245,6 +245,7 @@ func TestBrokerKilledLosesNothing(t *testing.T) {
 
 // TestStalledBrokerCostsThePublisherNothing: its ring is written at the same price, nothing waits, and all of it comes out afterwards.
 func TestStalledBrokerCostsThePublisherNothing(t *testing.T) {
+	const capacity = 4 << 20
 	for _, c := range []struct {
 		name           string
 		stall, recover func(t *testing.T)
@@ -261,33 +262,35 @@ func TestStalledBrokerCostsThePublisherNothing(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWay(t, fresh(t, Options{Patience: 2 * time.Second}), 8<<20)
-			w.until("a quiet beginning", time.Minute, func() bool { return w.got > 20*wayBatch })
+			w := newWay(t, fresh(t, Options{Patience: 2 * time.Second}), capacity)
+			w.until("once round the ring: its pages are there", time.Minute, func() bool { return w.got*waySize > capacity })
 			w.finish(time.Minute)
-			measure := func(n int, pause time.Duration) time.Duration {
-				var all []time.Duration
-				for range n {
-					took, ok := w.publish()
-					if !ok {
-						break
+			// Bursts of batches at one pace, so that the ring's memory is as warm in each.
+			var all []time.Duration
+			measure := func(bursts int, between time.Duration) time.Duration {
+				all = all[:0]
+				for range bursts {
+					for range 20 {
+						took, ok := w.publish()
+						if !ok {
+							t.Fatalf("the ring is full after %d batches", len(all))
+						}
+						all = append(all, took)
+						w.read()
+						time.Sleep(20 * time.Millisecond)
 					}
-					all = append(all, took)
-					w.read()
-					time.Sleep(pause)
-				}
-				if len(all) < n/2 {
-					t.Fatalf("a ring took %d batches of %d", len(all), n)
+					time.Sleep(between)
 				}
 				slices.Sort(all)
 				return all[len(all)/2]
 			}
-			before := measure(100, 20*time.Millisecond)
+			before := measure(5, 0)
 			c.stall(t)
 			stalled := time.Duration(0)
 			func() {
 				defer c.recover(t)
-				stalled = measure(200, time.Duration(scaled(600))*time.Millisecond/2) // 30 s at full length
-				for i := 0; ; i++ {                                                   // the ring is full: it says so at once
+				stalled = measure(5, time.Duration(scaled(5600))*time.Millisecond) // 30 s at full length
+				for i := 0; ; i++ {                                                // the ring is full: it says so at once
 					if _, ok := w.publish(); !ok {
 						break
 					}
@@ -297,7 +300,10 @@ func TestStalledBrokerCostsThePublisherNothing(t *testing.T) {
 				}
 			}()
 			w.finish(2 * time.Minute)
-			t.Logf("a batch of %d: %s before, %s while stalled; %d messages, %+v", wayBatch, before, stalled, w.got, w.q.Stats())
+			after := measure(5, 0)
+			w.finish(time.Minute)
+			t.Logf("a batch of %d: %s before, %s while stalled (%.2f times), %s after; %d messages, %+v",
+				wayBatch, before, stalled, float64(stalled)/float64(min(before, after)), after, w.got, w.q.Stats())
 			if stalled > 10*before { // a wait would be a thousand times as long
 				t.Errorf("a batch of %d took %s before, %s while the broker stood still", wayBatch, before, stalled)
 			}
