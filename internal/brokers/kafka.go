@@ -55,6 +55,7 @@ func kafkaSettle(b *Broker, settings []string) error {
 		"controller.listener.names=CONTROLLER", "inter.broker.listener.name=PLAINTEXT",
 		"listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT", "log.dirs=" + filepath.Join(b.Dir, "data"),
 		"auto.create.topics.enable=false", "group.initial.rebalance.delay.ms=0", "num.recovery.threads.per.data.dir=1",
+		"broker.session.timeout.ms=3000", "broker.heartbeat.interval.ms=500", // a killed one is let in again that soon
 		"offsets.topic.replication.factor=1", "offsets.topic.num.partitions=2",
 		"transaction.state.log.replication.factor=1", "transaction.state.log.min.isr=1", "transaction.state.log.num.partitions=2",
 		"share.coordinator.state.topic.replication.factor=1", "share.coordinator.state.topic.min.isr=1",
