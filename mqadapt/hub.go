@@ -12,6 +12,9 @@ import (
 // Backlogged is a queue that can say how many envelopes a group has not acknowledged. A channel leaves a queue for another way only when
 // that is none.
 type Backlogged interface {
+	// Backlog is about that number, but for 0: then the group had acknowledged all that was accepted before the call. What is under way to a
+	// member counts as not acknowledged. It may be called from any goroutine, beside a producer, and ends with the queue's Close or within a
+	// bound of its own.
 	Backlog(group string) (envelopes uint64, err error)
 }
 

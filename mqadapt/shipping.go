@@ -154,8 +154,10 @@ func (w *shipping) once(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	g := newGauge(q)
+	defer g.end()
 	defer func() { err = errors.Join(err, unlessClosed(q.Close())) }()
-	if _, ok := q.(Backlogged); !ok && w.line.To != "" {
+	if g.queue == nil && w.line.To != "" {
 		return fmt.Errorf("mqadapt: channel %q: %w: %s does not say what a node has not taken, so nothing could follow it on another way", w.line.Channel,
 			errors.ErrUnsupported, w.hub.backend.Kind)
 	}
@@ -171,7 +173,7 @@ func (w *shipping) once(ctx context.Context) (err error) {
 		return errors.Join(err, s.Close())
 	}
 	defer func() { err = errors.Join(err, w.finish(s)) }()
-	return w.ship(ctx, q, s)
+	return w.ship(ctx, g, s)
 }
 
 // begin has a new shipper carry what the way carries.
@@ -198,8 +200,7 @@ func (w *shipping) finish(s *Shipper) error {
 }
 
 // ship runs the shipper, and looks at it.
-func (w *shipping) ship(ctx context.Context, q Queue, s *Shipper) error {
-	b, _ := q.(Backlogged)
+func (w *shipping) ship(ctx context.Context, g *gauge, s *Shipper) error {
 	var asked, moved time.Time
 	var had, backlog uint64
 	return repeat(ctx, func() (int, error) {
@@ -223,8 +224,8 @@ func (w *shipping) ship(ctx context.Context, q Queue, s *Shipper) error {
 			w.hub.trouble(&w.said, &w.line, s.Trouble())
 		}
 		w.alive.Store(alive)
-		if b != nil && w.line.To != "" {
-			backlog = w.look(b, backlog)
+		if w.line.To != "" {
+			backlog = w.look(g, backlog)
 		}
 		w.lag.Store(own + backlog*w.mean())
 		return n, nil
@@ -241,29 +242,37 @@ func (w *shipping) pace() time.Duration {
 	return askEvery
 }
 
-// look asks how far behind the other node is.
-func (w *shipping) look(b Backlogged, before uint64) uint64 {
+// look takes what the queue said of how far behind the other node is, and asks again.
+func (w *shipping) look(g *gauge, before uint64) uint64 {
+	if a, ok := g.heard(); ok {
+		before = w.heard(a, before)
+	}
 	w.mu.Lock()
 	idle, moves := len(w.rings) == 0, w.moves
 	w.mu.Unlock()
 	if idle && w.drained.Load() {
 		return 0
 	}
-	n, err := b.Backlog(w.line.To)
-	if err != nil {
-		w.hub.trouble(&w.said, &w.line, err)
+	g.ask(w.line.To, idle, moves)
+	return before
+}
+
+// heard takes an answer. It says that the way is drained only if no ring was carried since before it was asked for.
+func (w *shipping) heard(a answer, before uint64) uint64 {
+	if a.err != nil {
+		w.hub.trouble(&w.said, &w.line, a.err)
 		return before
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if idle && n == 0 && w.moves == moves {
+	if a.idle && a.backlog == 0 && w.moves == a.moves {
 		if err := os.Remove(w.line.Mark); w.line.Mark != "" && err != nil && !errors.Is(err, fs.ErrNotExist) {
 			w.hub.trouble(&w.said, &w.line, err)
-			return n
+			return a.backlog
 		}
 		w.drained.Store(true)
 	}
-	return n
+	return a.backlog
 }
 
 // mean is how many bytes an envelope has.

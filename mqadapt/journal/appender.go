@@ -87,6 +87,7 @@ func (a *Appender) put(batch []mqadapt.Envelope) (n int, err error) {
 			} else if why != nil {
 				rest := len(batch) - i // in order: what comes after it is not taken either
 				a.reject(rest, why)
+				a.publish()
 				return n + rest, nil
 			}
 		}

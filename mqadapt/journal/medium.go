@@ -60,7 +60,7 @@ func (j *Journal) Backlog(group string) (entries uint64, err error) {
 	var end uint64
 	for c := range j.open {
 		if a, ok := c.(*Appender); ok {
-			end = a.number
+			end = a.recovery.Next + a.entries.Load()
 		}
 	}
 	if end == 0 {

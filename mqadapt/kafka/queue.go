@@ -125,18 +125,53 @@ func (q *Queue) Consumer(group string) (mqadapt.Consumer, error) {
 	return c, nil
 }
 
-// Lag returns how many records the topic holds that a group has not acknowledged. Records that end transactions count, too.
-func (q *Queue) Lag(ctx context.Context, group string) (uint64, error) {
-	all, err := kadm.NewClient(q.client).Lag(ctx, group)
+// Lag returns how many records the topic holds that a group has not acknowledged; of a group that was never there, all. Records that end
+// transactions count, too.
+func (q *Queue) Lag(ctx context.Context, group string) (n uint64, err error) {
+	defer func() {
+		if err != nil {
+			n, err = 0, q.options.explain(fmt.Sprintf("lag of group %s", group), err)
+		}
+	}()
+	admin := kadm.NewClient(q.client)
+	had, err := admin.FetchOffsets(ctx, group)
+	if err != nil {
+		return 0, err
+	}
+	starts, err := admin.ListStartOffsets(ctx, q.options.Topic)
 	if err == nil {
-		err = all.Error()
+		err = starts.Error()
 	}
 	if err != nil {
-		return 0, q.options.explain(fmt.Sprintf("lag of group %s", group), err)
+		return 0, err
 	}
-	one := all[group]
-	lag := one.Lag.TotalByTopic()[q.options.Topic].Lag
-	return uint64(max(lag, 0)), nil
+	ends, err := admin.ListEndOffsets(ctx, q.options.Topic)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return 0, err
+	}
+	if len(ends[q.options.Topic]) == 0 {
+		return 0, errors.New("the topic has no partitions")
+	}
+	ends.Each(func(end kadm.ListedOffset) {
+		from, ok := starts.Lookup(end.Topic, end.Partition)
+		if !ok {
+			err = fmt.Errorf("partition %d has an end and no beginning", end.Partition)
+			return
+		}
+		next := from.Offset
+		if at, ok := had.Lookup(end.Topic, end.Partition); ok {
+			if at.Err != nil {
+				err = at.Err
+				return
+			}
+			next = max(next, at.At)
+		}
+		n += uint64(max(end.Offset-next, 0))
+	})
+	return n, err
 }
 
 // Stats may be called at any time.

@@ -212,3 +212,63 @@ func closedSaysSo(b *bench) {
 		b.Error(err)
 	}
 }
+
+// backlogIsTrue puts, takes and acknowledges, and looks at the backlog in between. What a member has and has not acknowledged counts.
+func backlogIsTrue(b *bench) {
+	q := b.queue()
+	p := b.producer(q)
+	asked, ok := q.(mqadapt.Backlogged)
+	if !ok {
+		b.Log("this backend does not tell a backlog")
+		return
+	}
+	if _, err := asked.Backlog("g"); errors.Is(err, errors.ErrUnsupported) {
+		b.Log(err)
+		return
+	}
+	waits := func(when string) {
+		b.Helper()
+		for range 3 {
+			if n, err := asked.Backlog("g"); n == 0 || err != nil {
+				b.Fatalf("%s: a backlog of %d, %v", when, n, err)
+			}
+		}
+	}
+	b.put(p, some(1, 1, 40, 100)...)
+	waits("nobody ever took")
+	had := tally{}
+	c := b.consumer(q, "g")
+	b.take(c, had, tally{1: 40}, false)
+	b.quiet(c)
+	waits("all is taken and nothing acknowledged")
+	if err := c.Close(); err != nil {
+		b.Fatal(err)
+	}
+	waits("who took is gone")
+	c = b.consumer(q, "g")
+	last := b.take(c, tally{}, tally{1: 40}, false)
+	if err := c.Ack(last - 1); err != nil {
+		b.Fatal(err)
+	}
+	b.quiet(c)
+	waits("one is not acknowledged")
+	if err := c.Ack(last); err != nil {
+		b.Fatal(err)
+	}
+	none := func() bool {
+		b.quiet(c)
+		n, err := asked.Backlog("g")
+		if err != nil {
+			b.Fatal(err)
+		}
+		return n == 0
+	}
+	b.until("no backlog", none)
+	b.put(p, some(1, 41, 41, 100)...)
+	waits("one more")
+	last = b.take(c, had, tally{1: 41}, true)
+	b.until("no backlog again", none)
+	if c.Position() != last {
+		b.Errorf("position %d, acknowledged %d", c.Position(), last)
+	}
+}

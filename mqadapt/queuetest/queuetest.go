@@ -60,6 +60,7 @@ func Run(t *testing.T, b Bed) {
 		{"what is too large is refused for good", tooLargeIsRefused},
 		{"one producer at a time", oneProducer},
 		{"a full queue says so, and nobody waits", fullQueueSaysSo},
+		{"a backlog is never told as none too early", backlogIsTrue},
 		{"what is closed says so", closedSaysSo},
 		{"rings come out as mirrors, once and in order", ringsComeOut},
 		{"a link that loses, rejects and repeats changes nothing", badLink},

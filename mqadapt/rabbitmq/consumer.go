@@ -16,12 +16,14 @@ type consumer struct {
 	*session
 	in      <-chan amqp.Delivery
 	acked   atomic.Uint64
-	fresh   chan struct{} // acked was moved
+	fresh   chan struct{} // acked was moved, or a mark came
 	ones    chan uint64   // acknowledged by themselves; there is room for all that are lent
 	stop    chan struct{}
 	stopped chan struct{}
 	over    atomic.Bool
-	lost    bool // Get only: the end was counted
+	lost    bool   // Get only: the end was counted
+	lent    uint64 // Get only: tag of the delivery lent last
+	marks   *marks
 }
 
 func newConsumer(q *Queue, group string) (*consumer, error) {
@@ -36,7 +38,7 @@ func newConsumer(q *Queue, group string) (*consumer, error) {
 		return nil, err
 	}
 	c := &consumer{q: q, session: s, fresh: make(chan struct{}, 1), ones: make(chan uint64, o.Prefetch), stop: make(chan struct{}),
-		stopped: make(chan struct{})}
+		stopped: make(chan struct{}), marks: newMarks()}
 	if err = s.ch.Qos(o.Prefetch, 0, false); err == nil {
 		c.in, err = s.ch.Consume(o.queue(group), "", false, false, false, false, nil)
 	}
@@ -45,6 +47,7 @@ func newConsumer(q *Queue, group string) (*consumer, error) {
 		return nil, o.explain("queue "+o.queue(group), err)
 	}
 	go c.work()
+	go c.marks.answer(o, c.stop, c.ended)
 	return c, nil
 }
 
@@ -62,6 +65,10 @@ func (c *consumer) work() {
 		}
 		if last > 0 {
 			_ = c.ch.Ack(last, true) // a fault is the connection's end, which Get tells
+		}
+		for _, tag := range c.marks.reached(told) {
+			alone[tag] = true
+			_ = c.ch.Ack(tag, false)
 		}
 	}
 	for {
@@ -88,6 +95,12 @@ func (c *consumer) Get(batch []mqadapt.Delivery, wait time.Duration) (n int, err
 		return 0, c.q.overError()
 	}
 	n, err = receive(c.in, len(batch), wait, func(i int, d *amqp.Delivery) bool {
+		if d.ContentType == markType {
+			c.marks.add(d, c.lent)
+			signal(c.fresh)
+			return false
+		}
+		c.lent = d.DeliveryTag
 		batch[i] = mqadapt.Delivery{Envelope: d.Body, Position: d.DeliveryTag}
 		return true
 	})
@@ -185,4 +198,5 @@ func (c *consumer) shut() {
 	c.close(closeWait)
 	<-c.ended
 	<-c.stopped
+	c.marks.end()
 }

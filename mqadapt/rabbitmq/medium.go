@@ -2,6 +2,7 @@ package rabbitmq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -30,6 +31,10 @@ func (m Medium) Open(site netio.QueueSite) (netio.Queues, error) {
 	}
 	tries := new(atomic.Uint64)
 	return mqadapt.NewHub(site, mqadapt.Backend{Kind: m.Backend(), Open: func(l netio.QueueLine) (mqadapt.Queue, error) {
+		if l.To != "" && m.Options.Kind == Stream {
+			return nil, fmt.Errorf("rabbitmq: channel %q: a stream does not say what a node has not taken, so nothing could follow it on another way: "+
+				"Quorum or Classic: %w", l.Channel, errors.ErrUnsupported)
+		}
 		o := m.options(site, l, site.Addresses[tries.Add(1)%uint64(len(site.Addresses))])
 		if _, err := Provision(context.Background(), o, false); err != nil {
 			return nil, err

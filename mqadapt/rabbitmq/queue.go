@@ -20,6 +20,9 @@ type Queue struct {
 	limit   atomic.Int64 // bytes of the largest message, once the broker has complained; 0: unknown
 	counts  struct{ accepted, rejected, returned, refused, ended atomic.Uint64 }
 
+	asking sync.Mutex
+	asks   *gauge // nil until it is needed
+
 	mu     sync.Mutex
 	closed bool
 	open   map[closer]bool

@@ -246,6 +246,7 @@ func (p *producer) outcomes(from, upTo, to uint64, lacks error) (ended error) {
 			case lacks != nil:
 				s.outcome = mqadapt.Outcome{Why: p.q.fault(lacks)}
 			default:
+				p.q.accepted.Store(true)
 				s.outcome = mqadapt.Outcome{Verdict: mqadapt.Accepted}
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 
@@ -24,6 +25,11 @@ type Queue struct {
 	dialing *redis.Options
 	server  server
 	scripts scripts
+
+	accepted atomic.Bool // a producer put something into it
+
+	asking sync.Mutex
+	asks   *asker // nil until it is needed
 
 	mu     sync.Mutex
 	ends   map[interface{ Close() error }]struct{}

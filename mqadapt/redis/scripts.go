@@ -49,17 +49,17 @@ return 1
 `
 
 // scripts are those of one queue.
-type scripts struct{ begin, read, release *redis.Script }
+type scripts struct{ begin, read, release, backlog *redis.Script }
 
 // newScripts makes them for a server. A group must be read when the server has no memory left, or it never has any again: since Redis 7 a
 // script may say that it writes then.
 func newScripts(s server) scripts {
-	head := ""
+	head, looks := "", ""
 	if s.version[0] >= 7 {
-		head = "#!lua flags=allow-oom"
+		head, looks = "#!lua flags=allow-oom", "#!lua flags=no-writes"
 	}
 	script := func(text string) *redis.Script { return redis.NewScript(head + leaseText + text) }
-	return scripts{script(beginText), script(readText), script(releaseText)}
+	return scripts{script(beginText), script(readText), script(releaseText), redis.NewScript(looks + backlogText)}
 }
 
 // silent drops what the client library would write to standard error: every error is returned, too.
