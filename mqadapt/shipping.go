@@ -38,6 +38,7 @@ type shipping struct {
 	drained atomic.Bool
 	lag     atomic.Uint64
 	said    string // run's own, and what follows
+	unasked error  // why the backlog is not known
 	bytes   uint64
 	count   uint64
 	ended   error
@@ -219,7 +220,7 @@ func (w *shipping) ship(ctx context.Context, g *gauge, s *Shipper) error {
 		}
 		alive := now.Sub(moved) < stillFor
 		if alive {
-			w.hub.trouble(&w.said, &w.line, nil)
+			w.hub.trouble(&w.said, &w.line, w.unasked)
 		} else {
 			w.hub.trouble(&w.said, &w.line, s.Trouble())
 		}
@@ -259,8 +260,7 @@ func (w *shipping) look(g *gauge, before uint64) uint64 {
 
 // heard takes an answer. It says that the way is drained only if no ring was carried since before it was asked for.
 func (w *shipping) heard(a answer, before uint64) uint64 {
-	if a.err != nil {
-		w.hub.trouble(&w.said, &w.line, a.err)
+	if w.unasked = a.err; a.err != nil {
 		return before
 	}
 	w.mu.Lock()

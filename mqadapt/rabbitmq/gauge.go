@@ -17,7 +17,7 @@ import (
 // A broker tells how many messages are ready. Those that a member has and has not acknowledged are not among them, and there is no telling how
 // many they are: a number of 0 says nothing. So when none is ready a mark is put behind all: a message that is no envelope. The member that
 // meets it answers once everything before it is acknowledged; if it dies before, what it had and the mark go to the next one, in their order.
-// Only an answer to the mark of this very call is a backlog of 0: it lies behind everything that was accepted before the call.
+// The answer is a backlog of 0 if none of the queue's producers had anything accepted since the mark was put: it lies behind everything then.
 //
 // One mark is out at a time. While nobody takes, it lies in the queue, is itself what is ready, and no other is put.
 
@@ -35,6 +35,7 @@ type gauge struct {
 	replies <-chan amqp.Delivery
 	out     string // name of the mark that has no answer; empty: there is none
 	since   time.Time
+	at      uint64 // envelopes accepted before it was put
 }
 
 func (g *gauge) shut() {
@@ -42,8 +43,8 @@ func (g *gauge) shut() {
 	<-g.ended
 }
 
-// Backlog returns about how many envelopes a group has not acknowledged: those that are ready, and at least 1 unless a member says that there
-// are none. It waits for the broker at most Options.Patience, and for a member half a second. Of a stream nobody knows.
+// Backlog returns about how many envelopes a group has not acknowledged: those that are ready, and at least 1 unless a member says that it has
+// all that this queue's producers put. It waits for the broker at most Options.Patience, and for a member half a second. Of a stream nobody knows.
 func (q *Queue) Backlog(group string) (envelopes uint64, err error) {
 	if q.options.Kind == Stream {
 		return 0, fmt.Errorf("rabbitmq: %s: a stream does not say what a group has acknowledged: %w", q.options.Name, errors.ErrUnsupported)
@@ -54,7 +55,7 @@ func (q *Queue) Backlog(group string) (envelopes uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := g.backlog(&q.options, q.options.queue(group))
+	n, err := g.backlog(q, q.options.queue(group))
 	if err != nil {
 		q.asks = nil
 		_ = q.release(g) // Close may have come first
@@ -87,7 +88,8 @@ func (q *Queue) gauge() (*gauge, error) {
 	return g, nil
 }
 
-func (g *gauge) backlog(o *Options, name string) (uint64, error) {
+func (g *gauge) backlog(q *Queue, name string) (uint64, error) {
+	o, accepted := &q.options, q.counts.accepted.Load()
 	defer g.hurry(o)()
 	there, err := g.ch.QueueDeclarePassive(name, true, false, false, false, nil)
 	switch {
@@ -98,10 +100,15 @@ func (g *gauge) backlog(o *Options, name string) (uint64, error) {
 	case g.blocked.Load(): // it takes no mark
 		return 1, nil
 	}
-	if g.out != "" && time.Since(g.since) < o.Patience && !g.answered() {
-		return 1, nil
+	if g.out != "" && time.Since(g.since) < o.Patience {
+		if !g.answered() {
+			return 1, nil
+		}
+		if g.at == accepted {
+			return 0, nil
+		}
 	}
-	g.out, g.since = rand.Text(), time.Now()
+	g.out, g.since, g.at = rand.Text(), time.Now(), accepted
 	err = g.ch.PublishWithContext(context.Background(), "", name, false, false,
 		amqp.Publishing{ContentType: markType, ReplyTo: replyTo, CorrelationId: g.out, DeliveryMode: amqp.Persistent})
 	if err != nil {
