@@ -2,6 +2,7 @@ package transport
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -73,6 +74,7 @@ func (l *layout) line(c *route.ChannelPlan, w *route.Way, from, to string) *neti
 	if d := c.Channel.Transport.Durability; d != topo.DurabilityAuto {
 		q.Durability = d.String()
 	}
+	q.Packing = packing(w.Compression, c.Channel.Transport.CompressionLevel)
 	if w.Encryption == topo.EncryptAES256GCM || w.Encryption == topo.EncryptChaCha20Poly1305 {
 		k := c.Channel.Transport.Secret
 		if secret, err := seal.ParseSecret(k.String(), k.Reveal()); err == nil { // openQueues has seen to it
@@ -80,6 +82,17 @@ func (l *layout) line(c *route.ChannelPlan, w *route.Way, from, to string) *neti
 		}
 	}
 	return q
+}
+
+// packing is how envelopes are packed, as a line says it.
+func packing(c topo.Compression, level int) string {
+	switch {
+	case c == topo.CompressNone || c == topo.CompressAuto:
+		return ""
+	case level > 0 && (c == topo.CompressZstd || c == topo.CompressAdaptive): // the others have none
+		return fmt.Sprintf("%s:%d", c, level)
+	}
+	return c.String()
 }
 
 // takers are the groups that take a channel's record.
@@ -144,7 +157,9 @@ func (f *fabric) openQueues(l *layout) error {
 			fault(c, "it goes through %s, and Queues does not have that: %s", backend, listed(f.config.Queues, func(m QueueMedium) string { return m.Backend() }))
 			return
 		}
-		q, err := f.config.Queues[i].Open(l.site(w.Backend, f.note))
+		site := l.site(w.Backend, f.note)
+		site.Dead = l.deadLetters(w.Backend, f.config.Dir)
+		q, err := f.config.Queues[i].Open(site)
 		if err != nil {
 			fault(c, "%w", err)
 			return
@@ -177,6 +192,39 @@ func (l *layout) site(b topo.Backend, notes func(netio.Note)) netio.QueueSite {
 	}
 	return s
 }
+
+// deadLetters is the directory of what this node cannot take from a kind of queue: where the file says, else beside the journals, else with
+// the rings.
+func (l *layout) deadLetters(b topo.Backend, dir string) string {
+	if q := l.topology.Queue(b); q != nil && q.DeadLetters != "" {
+		return filepath.Join(q.DeadLetters, l.at)
+	}
+	if q := l.topology.Queue(topo.Journal); q != nil && q.Directory != "" {
+		return filepath.Join(q.Directory, "dead", l.at)
+	}
+	return filepath.Join(dir, ".dead", l.at)
+}
+
+// Refused says what came out of queues and could not be taken, by channel and kind of queue. It is empty in a process that joins no nodes.
+func (n *Node) Refused(ctx context.Context) (all []Refused, err error) {
+	if n.fabric == nil {
+		return nil, nil
+	}
+	err = n.fabric.call(ctx, func() {
+		for _, q := range n.fabric.queues {
+			if r, ok := q.(netio.Refuser); ok {
+				all = append(all, r.Refused()...)
+			}
+		}
+	})
+	slices.SortFunc(all, func(a, b Refused) int {
+		return cmp.Or(cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Queue, b.Queue))
+	})
+	return all, err
+}
+
+// Refused is what came out of a channel's queues and could not be taken: dead letters.
+type Refused = netio.Refused
 
 // ship opens the way into a queue.
 func (f *fabric) ship(s waySpec) (netio.QueueWay, error) {
@@ -228,7 +276,7 @@ func (f *fabric) take(l *layout) error {
 		}
 		q := l.line(c, w, d.From.Node, to)
 		secret := q.Secret
-		q.Place, q.Group, q.Groups, q.Secret = "", l.at, "", nil
+		q.Place, q.Group, q.Groups, q.Packing, q.Secret = "", l.at, "", "", nil // who takes expands whatever there is
 		if to == "" {
 			q.Group = l.taker(c, l.at)
 		}

@@ -100,7 +100,11 @@ func ExampleQueueMedium() {
 	fmt.Println(quotes.Send([]byte("it waits in the queue until right is there")))
 	carriages, err := node.Carriages(context.Background())
 	fmt.Println(carriages[0].Channel, "by", carriages[0].Ways[0].Medium, err)
+	var refused []transport.Refused // nothing is taken here
+	refused, err = node.Refused(context.Background())
+	fmt.Println(len(refused), err)
 	// Output:
 	// <nil>
 	// quotes by journal <nil>
+	// 0 <nil>
 }

@@ -12,9 +12,9 @@ import (
 // Backlogged is a queue that can say how many envelopes a group has not acknowledged. A channel leaves a queue for another way only when
 // that is none.
 type Backlogged interface {
-	// Backlog is about that number, but for 0: then the group had acknowledged all that was accepted before the call. What is under way to a
-	// member counts as not acknowledged. It may be called from any goroutine, beside a producer, and ends with the queue's Close or within a
-	// bound of its own.
+	// Backlog is about that number, but for 0: then the group had acknowledged all that this queue's producers had accepted before the call.
+	// What is under way to a member counts as not acknowledged. It may be called from any goroutine, beside a producer, and ends with the
+	// queue's Close or within a bound of its own.
 	Backlog(group string) (envelopes uint64, err error)
 }
 
@@ -28,6 +28,9 @@ type Backend struct {
 
 	// Open opens the queue of a line. It may wait for a server, within a bound of its own, and is asked again after an error.
 	Open func(netio.QueueLine) (Queue, error)
+
+	// Dead opens where dead letters are kept, a directory that belongs to them. nil: they are counted and told, and not kept.
+	Dead func(dir string) (Dead, error)
 }
 
 // Hub joins a node to queues of one kind: it runs a Shipper for each line that goes in and a Taker for each that comes out, each on a
@@ -40,11 +43,13 @@ type Hub struct {
 	closed bool
 	open   map[io.Closer]bool
 	taking map[takeKey]*taking
+
+	refused map[string]*refused // by channel; never taken out, but by Close
 }
 
 type takeKey struct{ channel, name, group string }
 
-var _ netio.Queues = (*Hub)(nil)
+var _ netio.Refuser = (*Hub)(nil)
 
 // NewHub joins a node to the queues of a backend.
 func NewHub(site netio.QueueSite, b Backend) *Hub {
@@ -54,7 +59,7 @@ func NewHub(site netio.QueueSite, b Backend) *Hub {
 	if site.Notes == nil {
 		site.Notes = func(netio.Note) {}
 	}
-	return &Hub{site: site, backend: b, open: map[io.Closer]bool{}, taking: map[takeKey]*taking{}}
+	return &Hub{site: site, backend: b, open: map[io.Closer]bool{}, taking: map[takeKey]*taking{}, refused: map[string]*refused{}}
 }
 
 // NameOf is the name of a line's queue: as the topology says, and for one of several nodes that take the same channel with that node.
@@ -87,7 +92,10 @@ func (h *Hub) Take(l netio.QueueLine) (io.Closer, error) {
 	key := takeKey{l.Channel, h.backend.Name(l), l.Group}
 	t := h.taking[key]
 	if t == nil {
-		t = newTaking(h, l)
+		if h.refused[l.Channel] == nil {
+			h.refused[l.Channel] = newRefused(h, l.Channel)
+		}
+		t = newTaking(h, l, h.refused[l.Channel])
 		h.taking[key] = t
 	}
 	t.users++
@@ -133,6 +141,9 @@ func (h *Hub) Close() error {
 	}
 	for _, t := range taking {
 		faults = append(faults, t.end())
+	}
+	for _, r := range h.refused { // no taker is left
+		faults = append(faults, r.close())
 	}
 	return errors.Join(faults...)
 }

@@ -100,6 +100,7 @@ type Shipper struct {
 	out    []Outcome
 	slab   []byte // a fragment or a lost
 	dress  dress
+	meter  meter
 	retry  time.Duration
 	again  time.Time // nothing is put before
 	ended  error
@@ -121,6 +122,7 @@ type flight struct {
 	first, last uint64 // the frames it completes or says to be lost; none for a part of one
 	whole       bool
 	frames      int
+	size        int   // as it travels
 	was         place // of the feed before it
 	pos         uint64
 }
@@ -135,7 +137,7 @@ func NewShipper(p Producer, o ShipperOptions) (*Shipper, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Shipper{options: o, channel: seal.ChannelID(o.Channel), dress: d, producer: p, retry: leastRetry, has: map[*ring.Ring]bool{}, flight: make([]flight, 0, 2*o.Window),
+	return &Shipper{options: o, channel: seal.ChannelID(o.Channel), dress: d, meter: newMeter(o.Codec), producer: p, retry: leastRetry, has: map[*ring.Ring]bool{}, flight: make([]flight, 0, 2*o.Window),
 		batch: make([]Envelope, 0, putAtOnce), way: make([]flight, 0, putAtOnce), out: make([]Outcome, settleMost),
 		slab: make([]byte, o.Body+seal.FragmentHeader)}, nil
 }
@@ -289,6 +291,7 @@ func (s *Shipper) landed(w *flight, o Outcome) error {
 	f.out--
 	if o.Verdict == Accepted {
 		s.retry, f.heard = leastRetry, true
+		s.meter.accepted(w.size)
 		if f.back || !w.whole { // what comes after one that was not accepted is sent again, in order
 			return nil
 		}
@@ -343,6 +346,9 @@ func (s *Shipper) carry(f *feed) (n int, err error) {
 		room = min(room, 1-f.out)
 	}
 	s.batch, s.way = s.batch[:0], s.way[:0]
+	if s.meter.observer != nil && room > 0 {
+		s.meter.observe(f.reader.Lag(), time.Now())
+	}
 	for len(s.batch) < room {
 		e, w, ok := f.next(s)
 		if !ok {
@@ -351,6 +357,7 @@ func (s *Shipper) carry(f *feed) (n int, err error) {
 		if err := s.dress.on(&e, len(s.batch)); err != nil {
 			return 0, err
 		}
+		w.size = e.Size()
 		s.batch, s.way = append(s.batch, e), append(s.way, w)
 		if e.Kind != seal.Data { // it lies in the slab
 			break

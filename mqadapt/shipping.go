@@ -162,11 +162,15 @@ func (w *shipping) once(ctx context.Context) (err error) {
 		return fmt.Errorf("mqadapt: channel %q: %w: %s does not say what a node has not taken, so nothing could follow it on another way", w.line.Channel,
 			errors.ErrUnsupported, w.hub.backend.Kind)
 	}
+	codec, err := packer(&w.line)
+	if err != nil {
+		return err
+	}
 	p, err := q.Producer()
 	if err != nil {
 		return err
 	}
-	s, err := NewShipper(&scale{Producer: p, w: w}, ShipperOptions{Channel: w.line.Channel, Name: w.line.Place, Secret: w.line.Secret})
+	s, err := NewShipper(&scale{Producer: p, w: w}, ShipperOptions{Channel: w.line.Channel, Name: w.line.Place, Secret: w.line.Secret, Codec: codec})
 	if err != nil {
 		return errors.Join(err, p.Close())
 	}

@@ -12,6 +12,7 @@ import (
 type taking struct {
 	hub   *Hub
 	line  netio.QueueLine
+	wrong *refused
 	users int
 	stop  context.CancelFunc
 	done  sync.WaitGroup
@@ -19,9 +20,9 @@ type taking struct {
 	ended error
 }
 
-func newTaking(h *Hub, l netio.QueueLine) *taking {
+func newTaking(h *Hub, l netio.QueueLine, wrong *refused) *taking {
 	ctx, stop := context.WithCancel(context.Background())
-	t := &taking{hub: h, line: l, stop: stop}
+	t := &taking{hub: h, line: l, wrong: wrong, stop: stop}
 	t.done.Go(func() { t.run(ctx) })
 	return t
 }
@@ -49,11 +50,16 @@ func (t *taking) once(ctx context.Context) (worked bool, err error) {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, unlessClosed(q.Close())) }()
+	codec, err := unpacker(&t.line)
+	if err != nil {
+		return false, err
+	}
 	c, err := q.Consumer(t.line.Group)
 	if err != nil {
 		return false, err
 	}
-	k, err := NewTaker(c, TakerOptions{Channel: t.line.Channel, Secret: t.line.Secret, Inbox: netio.InboxOptions{Shared: t.line.Mirrors}})
+	k, err := NewTaker(c, TakerOptions{Channel: t.line.Channel, Secret: t.line.Secret, Codec: codec, Inbox: netio.InboxOptions{Shared: t.line.Mirrors},
+		Refused: t.wrong.add})
 	if err != nil {
 		return false, errors.Join(err, c.Close())
 	}

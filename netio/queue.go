@@ -16,6 +16,7 @@ type QueueSite struct {
 	Password  func() string // nil: there is none
 	TLS       bool
 	Directory string // where an embedded queue keeps its files
+	Dead      string // where dead letters are kept, in a directory for each channel; empty: they are not
 
 	// Notes is told of what operators want to know. It runs on any goroutine and must not block.
 	Notes func(Note)
@@ -33,6 +34,7 @@ type QueueLine struct {
 	Groups     string // all that take, joined by commas, where this node puts
 	Mirrors    *Mirrors
 	Durability string       // "memory", "persistent" or "replicated"; empty: the queue's default
+	Packing    string       // "lz4", "snappy", "zstd" or "adaptive", with ":LEVEL" if it has one; empty: envelopes are put as they are
 	Secret     *seal.Secret // seals what lies in it; nil: nothing does
 	Mark       string       // a file that is there while the node To may not have all of it; empty: nobody else asks
 }
@@ -56,4 +58,18 @@ type QueueWay interface {
 
 	// Drained reports that the way carries no ring, and the node that takes from the queue has all of it. false: it has not, or nobody knows.
 	Drained() bool
+}
+
+// Refuser is a Queues that says what it refused of what came out of queues.
+type Refuser interface {
+	Queues
+	Refused() []Refused
+}
+
+// Refused is what came out of a channel's queues and could not be taken.
+type Refused struct {
+	Channel string            `json:"channel"`
+	Queue   string            `json:"queue"`   // its kind
+	Reasons map[string]uint64 `json:"reasons"` // how many deliveries: malformed, foreign, undecodable, old epoch, too large
+	Kept    string            `json:"kept"`    // the journal that has them; empty: they are not kept
 }

@@ -35,3 +35,19 @@ func ExampleQueues() {
 	fmt.Println(w.Alive("orders"), w.Drained()) // another way may go on
 	// Output: true true
 }
+
+// picky refuses some of what comes out.
+type picky struct{ shelf }
+
+func (picky) Refused() []netio.Refused {
+	return []netio.Refused{{Channel: "orders", Queue: "shelf", Reasons: map[string]uint64{"malformed": 2}, Kept: "/var/lib/pulse/dead/right/orders.shelf"}}
+}
+
+func ExampleRefuser() {
+	var q netio.Refuser = picky{}
+	for _, r := range q.Refused() {
+		var one netio.Refused = r
+		fmt.Println(one.Channel, one.Reasons["malformed"], one.Kept)
+	}
+	// Output: orders 2 /var/lib/pulse/dead/right/orders.shelf
+}

@@ -262,7 +262,7 @@ func changedNodes(before, after *Plan) map[string]string {
 
 func queueFields(q topo.Queue) [][2]string {
 	return [][2]string{{"backend", q.Backend.String()}, {"addresses", strings.Join(q.Addresses, " ")}, {"user", q.User}, {"password", q.Password.String()},
-		{"tls", truth(q.TLS)}, {"directory", q.Directory}}
+		{"tls", truth(q.TLS)}, {"directory", q.Directory}, {"dead_letters", q.DeadLetters}}
 }
 
 // changedQueues says of each backend how it is reached otherwise, if it is.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -49,7 +51,7 @@ func journalShow(out io.Writer, dir string, look func(string) (journal.Contents,
 	if fault != nil && !errors.Is(fault, mqadapt.ErrCorrupt) {
 		return exit(exitRuntime, fault)
 	}
-	if err := journalPrint(out, c); err != nil {
+	if err := errors.Join(journalPrint(out, c), deadPrint(out, dir)); err != nil && fault == nil {
 		return exit(exitRuntime, err)
 	}
 	if fault != nil {
@@ -80,6 +82,49 @@ func journalPrint(out io.Writer, c journal.Contents) error {
 		fmt.Fprintf(t, "%s\t%d\t%d\t\t\t\t\n", g.Name, g.Next, c.Next-min(g.Next, c.Next))
 	}
 	return t.Flush()
+}
+
+// mostReasons bounds the reasons that are listed of a journal of dead letters.
+const mostReasons = 20
+
+var errNoLetters = errors.New("no journal of dead letters")
+
+// deadPrint says why a journal has what it has, if that is dead letters.
+func deadPrint(out io.Writer, dir string) error {
+	type seen struct {
+		letters     uint64
+		first, last journal.Entry
+	}
+	why := map[string]*seen{}
+	more := uint64(0)
+	err := journal.Scan(dir, 0, func(e journal.Entry) error {
+		if e.Dead == nil {
+			return errNoLetters
+		}
+		e.Envelope = nil // it is valid until here
+		s := why[e.Dead.Why]
+		switch {
+		case s == nil && len(why) == mostReasons:
+			more++
+			return nil
+		case s == nil:
+			s = &seen{first: e}
+			why[e.Dead.Why] = s
+		}
+		s.letters, s.last = s.letters+1, e
+		return nil
+	})
+	if errors.Is(err, errNoLetters) {
+		err = nil
+	}
+	for _, text := range slices.Sorted(maps.Keys(why)) {
+		s := why[text]
+		fmt.Fprintf(out, "%d dead letters, entries %d to %d, %s to %s: %s\n", s.letters, s.first.Number, s.last.Number, journalTime(s.first.Stamp), journalTime(s.last.Stamp), text)
+	}
+	if more > 0 {
+		fmt.Fprintf(out, "%d dead letters for other reasons\n", more)
+	}
+	return err
 }
 
 func journalTime(ns int64) string {

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/alphapulse/transport"
@@ -16,17 +18,23 @@ import (
 // explained is a decision, and what has become of it where its node runs.
 type explained struct {
 	route.Decision
-	live *live
+	live    *live
+	refused []transport.Refused
 }
 
-// MarshalJSON is the decision's, with one more key where there is something live.
+// MarshalJSON is the decision's, with more keys where a node runs.
 func (e explained) MarshalJSON() ([]byte, error) {
 	b, err := json.Marshal(e.Decision)
-	if err != nil || e.live == nil {
-		return b, err
+	for key, value := range map[string]any{"live": e.live, "refused": e.refused} {
+		if err != nil || key == "live" && e.live == nil || key == "refused" && e.refused == nil {
+			continue
+		}
+		var more []byte
+		if more, err = json.Marshal(value); err == nil {
+			b = fmt.Appendf(b[:len(b)-1], `,%q:%s}`, key, more)
+		}
 	}
-	more, err := json.Marshal(e.live)
-	return fmt.Appendf(b[:len(b)-1], `,"live":%s}`, more), err
+	return b, err
 }
 
 // live is what a node that runs says of a channel on its way to another node, or on its way here.
@@ -37,6 +45,34 @@ type live struct {
 	Age     time.Duration       `json:"age_ns"`
 	Carries *transport.Carriage `json:"carriage,omitempty"` // nil: it is the subscriber's
 	Accord  *transport.Accord   `json:"accord,omitempty"`   // nil: no control link is about the channel
+}
+
+// refusedOf is what the subscriber's node could not take of a channel's queues.
+func refusedOf(t *topo.Topology, d route.Decision, dir string) (all []transport.Refused) {
+	if s := statusOf(t, d.To.Node, dir); s != nil {
+		for _, r := range s.Refused {
+			if r.Channel == d.Channel {
+				all = append(all, r)
+			}
+		}
+	}
+	return all
+}
+
+// writeRefused says it in words.
+func writeRefused(w io.Writer, all []transport.Refused) error {
+	for _, r := range all {
+		kept := "not kept"
+		if r.Kept != "" {
+			kept = "kept: pulse journal ls " + r.Kept
+		}
+		for _, why := range slices.Sorted(maps.Keys(r.Reasons)) {
+			if _, err := fmt.Fprintf(w, "  refused     %d deliveries of %s, %s; %s\n", r.Reasons[why], r.Queue, why, kept); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 const staleAfter = 10 * statusEvery

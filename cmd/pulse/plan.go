@@ -78,12 +78,15 @@ func newExplain() *cobra.Command {
 					if err := liveOf(t, d, dir).write(w); err != nil {
 						return err
 					}
+					if err := writeRefused(w, refusedOf(t, d, dir)); err != nil {
+						return err
+					}
 				}
 				return nil
 			}
 			all := make([]explained, len(found))
 			for i, d := range found {
-				all[i] = explained{d, liveOf(t, d, dir)}
+				all[i] = explained{d, liveOf(t, d, dir), refusedOf(t, d, dir)}
 			}
 			return ended("explain", show(c.OutOrStdout(), format, text, all), refused)
 		},
@@ -92,7 +95,7 @@ func newExplain() *cobra.Command {
 	f.StringVar(&from, "from", "", "the actor that publishes")
 	f.StringVar(&to, "to", "", "the actor that subscribes")
 	f.StringVar(&channel, "channel", "", "the channel")
-	f.StringVar(&dir, "dir", "", "the rings of the publisher's node, where pulse run was told other than the default")
+	f.StringVar(&dir, "dir", "", "the rings of the publisher's or the subscriber's node, where pulse run was told other than the default")
 	outputFlag(c, &format)
 	return c
 }

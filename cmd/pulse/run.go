@@ -54,6 +54,7 @@ type nodeStatus struct {
 
 	Comparisons []transport.Comparison `json:"comparisons,omitempty"` // of shadows that arrive here
 	Accords     []transport.Accord     `json:"accords,omitempty"`     // with nodes that a control link leads to
+	Refused     []transport.Refused    `json:"refused,omitempty"`     // dead letters of what is taken here
 }
 
 func newRun() *cobra.Command {
@@ -138,7 +139,11 @@ func writeStatus(ctx context.Context, n *transport.Node, node string) error {
 	if err != nil {
 		return err
 	}
-	b, err := json.MarshalIndent(nodeStatus{node, n.Version(), os.Getpid(), time.Now(), all, compared, agreed}, "", "  ")
+	refused, err := n.Refused(ctx)
+	if err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(nodeStatus{node, n.Version(), os.Getpid(), time.Now(), all, compared, agreed, refused}, "", "  ")
 	if err != nil {
 		return err
 	}

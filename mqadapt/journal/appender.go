@@ -103,15 +103,26 @@ func (a *Appender) put(batch []mqadapt.Envelope) (n int, err error) {
 
 // append writes one record.
 func (a *Appender) append(e *mqadapt.Envelope, length uint32, now int64) {
+	e.PutBytes(a.payload(length))
+	a.finishRecord(kindEntry, length, now)
+}
+
+// payload is where the next record's goes.
+func (a *Appender) payload(length uint32) []byte {
+	m := a.seg.At(a.off)
+	m.Store64(stride(uint64(length))-8, 0) // the padding; the payload may reach into it
+	return m.Bytes(recHeader, uint64(length))
+}
+
+// finishRecord writes what is around a payload.
+func (a *Appender) finishRecord(kind uint64, length uint32, now int64) {
 	off, size := a.off, stride(uint64(length))
 	m := a.seg.At(off)
-	m.Store64(size-8, 0) // the padding; the payload may reach into it
-	e.PutBytes(m.Bytes(recHeader, uint64(length)))
 	if check.On {
 		check.Point("append.payload")
 	}
 	m.Store64(recNumber, a.number)
-	m.Store64(recKind, uint64(a.epoch)|kindEntry<<32)
+	m.Store64(recKind, uint64(a.epoch)|kind<<32)
 	m.Store64(recStamp, uint64(now))
 	if check.On {
 		check.Point("append.header")

@@ -220,7 +220,7 @@ func (t *trail) step(done func(*segment)) (record, error) {
 		if err != nil {
 			return r, err
 		}
-		if t.epoch = r.epoch; r.kind == kindEntry {
+		if t.epoch = r.epoch; r.kind != kindEnd {
 			t.off = r.next
 			t.next++
 			return r, nil

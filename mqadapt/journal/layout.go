@@ -25,6 +25,12 @@ import (
 //	24  stamp i64 (Unix ns)
 //	32  length bytes, zeroes up to a multiple of 8
 //
+// A dead letter has in front of its bytes, which may be no envelope, where it lay and why it was given up:
+//
+//	 0  position u64
+//	 8  length of the reason u32 · reserved u32
+//	16  the reason, the letter
+//
 // The sum is the CRC-32C of bytes 8 to the end of the padding, plus length × sumFactor: a length that changed changes the sum.
 const (
 	segMagic   = 0x474553_4c52_4a4c50 // "PLJRLSEG"
@@ -38,6 +44,9 @@ const (
 
 	kindEntry = 1 // an envelope
 	kindEnd   = 2 // the segment's last: 8 bytes, the number that the next segment begins with
+	kindDead  = 3 // a dead letter
+
+	deadHeader = 16
 
 	endSize   = recHeader + 8
 	maxEntry  = seal.HeaderSize + seal.MaxBody // bytes of an envelope
@@ -59,6 +68,7 @@ type record struct {
 	kind    uint32
 	stamp   int64
 	payload []byte
+	dead    *Dead  // nil: it is an envelope, or an end
 	next    uint64 // offset after it
 }
 
@@ -91,6 +101,8 @@ func parse(seg []byte, off, word, due uint64, least uint32) (r record, err error
 		return r, fmt.Errorf("number %d where %d is due", r.number, due)
 	case r.epoch < least:
 		return r, fmt.Errorf("epoch %d after %d", r.epoch, least)
+	case r.kind == kindDead:
+		return r, r.letter()
 	case r.kind != kindEntry && r.kind != kindEnd:
 		return r, fmt.Errorf("a record of kind %d", r.kind)
 	case r.kind == kindEnd && (length != 8 || le.Uint64(r.payload) != r.number):

@@ -31,7 +31,7 @@ func (m Medium) Open(site netio.QueueSite) (netio.Queues, error) {
 		}
 		return filepath.Join(site.Directory, dir)
 	}
-	return mqadapt.NewHub(site, mqadapt.Backend{Kind: m.Backend(), Name: name, Open: func(l netio.QueueLine) (mqadapt.Queue, error) {
+	return mqadapt.NewHub(site, mqadapt.Backend{Kind: m.Backend(), Name: name, Dead: OpenDead, Open: func(l netio.QueueLine) (mqadapt.Queue, error) {
 		o := m.Options
 		o.Dir = name(l)
 		if l.Durability == "memory" {

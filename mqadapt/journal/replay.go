@@ -7,6 +7,7 @@ import (
 
 	"github.com/alphapulse/transport/mqadapt"
 	"github.com/alphapulse/transport/seal"
+	"github.com/alphapulse/transport/seal/pack"
 )
 
 // Replay goes through a journal message by message. The zero value of all but Dir is: everything, flat out.
@@ -24,7 +25,7 @@ type Replayed struct {
 	Messages uint64
 	Repeated uint64 // messages that the journal has more than once, passed over
 	Lost     uint64 // numbers of a source that the journal does not have
-	Foreign  uint64 // entries that carry no messages in the clear
+	Foreign  uint64 // entries that carry no messages in the clear, or are no envelopes
 	Late     time.Duration
 }
 
@@ -45,6 +46,8 @@ type player struct {
 	began   time.Time
 	first   int64 // instant of the first message, as recorded
 	last    int64 // and of the last
+	codec   *pack.Codec
+	raw     []byte
 }
 
 // played is what was played of a source.
@@ -55,13 +58,20 @@ type played struct {
 
 func (p *player) entry(e Entry) error {
 	var h seal.Header
-	if h.Parse(e.Envelope) != nil || h.Sealed || h.Codec != 0 {
+	if h.Parse(e.Envelope) != nil || h.Length != len(e.Envelope)-seal.HeaderSize || h.Sealed || h.Traced && h.Length < seal.TraceSize {
 		p.done.Foreign++
 		return p.ctx.Err()
 	}
 	body := e.Envelope[seal.HeaderSize:]
 	if h.Traced {
 		body = body[:len(body)-seal.TraceSize]
+	}
+	if h.Codec != 0 {
+		var err error
+		if body, err = p.expand(&h, body); err != nil {
+			p.done.Foreign++
+			return p.ctx.Err()
+		}
 	}
 	s := p.sources[h.Source]
 	if s == nil {
@@ -92,6 +102,18 @@ func (p *player) entry(e Entry) error {
 		return p.ctx.Err()
 	}
 	return p.records(e, &h, s, body, n)
+}
+
+// expand undoes what a shipper packed.
+func (p *player) expand(h *seal.Header, body []byte) (raw []byte, err error) {
+	if p.codec == nil {
+		if p.codec, err = pack.New(pack.Options{}); err != nil {
+			return nil, err
+		}
+		p.raw = make([]byte, seal.MaxRaw)
+	}
+	raw = p.raw[:h.Raw]
+	return raw, p.codec.Unpack(raw, body, h.Codec)
 }
 
 // records plays the messages of one entry.

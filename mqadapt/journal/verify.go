@@ -231,7 +231,7 @@ func Scan(dir string, number uint64, fn func(Entry) error) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := fn(Entry{Number: r.number, Stamp: r.stamp, Epoch: r.epoch, Envelope: r.payload}); err != nil {
+		if err := fn(Entry{Number: r.number, Stamp: r.stamp, Epoch: r.epoch, Envelope: r.payload, Dead: r.dead}); err != nil {
 			return err
 		}
 	}
@@ -242,5 +242,6 @@ type Entry struct {
 	Number   uint64
 	Stamp    int64  // Unix ns at which it was put; never lower than the one before
 	Epoch    uint32 // of the producer that put it
-	Envelope []byte
+	Envelope []byte // of a dead letter what a queue held, which may be no envelope
+	Dead     *Dead  // nil: it is no dead letter
 }

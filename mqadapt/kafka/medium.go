@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/alphapulse/transport/mqadapt"
+	"github.com/alphapulse/transport/mqadapt/journal"
 	"github.com/alphapulse/transport/netio"
 )
 
@@ -26,7 +27,7 @@ func (m Medium) Open(site netio.QueueSite) (netio.Queues, error) {
 	if len(site.Addresses) == 0 {
 		return nil, errNowhere
 	}
-	return mqadapt.NewHub(site, mqadapt.Backend{Kind: m.Backend(), Open: func(l netio.QueueLine) (mqadapt.Queue, error) {
+	return mqadapt.NewHub(site, mqadapt.Backend{Kind: m.Backend(), Dead: journal.OpenDead, Open: func(l netio.QueueLine) (mqadapt.Queue, error) {
 		o := m.options(site, l)
 		if _, err := Provision(context.Background(), o, false); err != nil {
 			return nil, err

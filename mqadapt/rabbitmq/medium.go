@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/alphapulse/transport/mqadapt"
+	"github.com/alphapulse/transport/mqadapt/journal"
 	"github.com/alphapulse/transport/netio"
 )
 
@@ -30,7 +31,7 @@ func (m Medium) Open(site netio.QueueSite) (netio.Queues, error) {
 		return nil, errNowhere
 	}
 	tries := new(atomic.Uint64)
-	return mqadapt.NewHub(site, mqadapt.Backend{Kind: m.Backend(), Open: func(l netio.QueueLine) (mqadapt.Queue, error) {
+	return mqadapt.NewHub(site, mqadapt.Backend{Kind: m.Backend(), Dead: journal.OpenDead, Open: func(l netio.QueueLine) (mqadapt.Queue, error) {
 		if l.To != "" && m.Options.Kind == Stream {
 			return nil, fmt.Errorf("rabbitmq: channel %q: a stream does not say what a node has not taken, so nothing could follow it on another way: "+
 				"Quorum or Classic: %w", l.Channel, errors.ErrUnsupported)

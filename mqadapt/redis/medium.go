@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/alphapulse/transport/mqadapt"
+	"github.com/alphapulse/transport/mqadapt/journal"
 	"github.com/alphapulse/transport/netio"
 )
 
@@ -27,7 +28,7 @@ func (m Medium) Open(site netio.QueueSite) (netio.Queues, error) {
 		return nil, fmt.Errorf("redis: %w: no address: say where the server is with queues: { redis: { addresses: [HOST:6379] } }", mqadapt.ErrOptions)
 	}
 	tries := new(atomic.Uint64)
-	return mqadapt.NewHub(site, mqadapt.Backend{Kind: m.Backend(), Open: func(l netio.QueueLine) (mqadapt.Queue, error) {
+	return mqadapt.NewHub(site, mqadapt.Backend{Kind: m.Backend(), Dead: journal.OpenDead, Open: func(l netio.QueueLine) (mqadapt.Queue, error) {
 		o, scheme := m.Options, "redis"
 		if site.TLS {
 			scheme = "rediss"

@@ -180,6 +180,8 @@ var queueTable = &table[Queue]{name: "queue", what: "a queue", fields: []field[Q
 	{key: "password", doc: "${file:/path} or ${VARIABLE}", value: secret(func(q *Queue) *Secret { return &q.Password })},
 	{key: "tls", doc: "encrypted connections", value: flag(func(q *Queue) *bool { return &q.TLS })},
 	{key: "directory", doc: "where the journal lies", value: text(func(q *Queue) *string { return &q.Directory })},
+	{key: "dead_letters", doc: "where each node keeps what it cannot take; beside the journal, or in the node's own directory, where it is missing",
+		value: text(func(q *Queue) *string { return &q.DeadLetters })},
 }}
 
 // queues maps each backend to how it is reached.

@@ -185,7 +185,9 @@ type Queue struct {
 	Password  Secret
 	TLS       bool
 	Directory string // of the journal
-	At        Position
+
+	DeadLetters string // directory
+	At          Position
 }
 
 // Node finds a node by name, nil if there is none. The pointer leads into t.
