@@ -144,10 +144,6 @@ func (f *fabric) openQueues(l *layout) error {
 				fault(c, "%w", err)
 			}
 		}
-		if w.Backend == topo.Journal && !l.oneMachine(d.From.Node, d.To.Node) {
-			fault(c, "a journal is files of one machine, and %s and %s are two by their hostnames: name a broker, or a mode without a queue", d.From.Node, d.To.Node)
-			return
-		}
 		backend := w.Backend.String()
 		if f.queues[backend] != nil {
 			return
@@ -167,18 +163,6 @@ func (f *fabric) openQueues(l *layout) error {
 		f.queues[backend] = q
 	})
 	return errors.Join(faults...)
-}
-
-// oneMachine reports whether two nodes share their files: they have one hostname, or without one an address.
-func (l *layout) oneMachine(a, b string) bool {
-	x, y := l.topology.Node(a), l.topology.Node(b)
-	if a == b || x == nil || y == nil {
-		return true
-	}
-	if x.Hostname != "" || y.Hostname != "" {
-		return x.Hostname == y.Hostname
-	}
-	return slices.ContainsFunc(x.Addresses, func(at string) bool { return slices.Contains(y.Addresses, at) })
 }
 
 // site is this node as a kind of queue sees it.

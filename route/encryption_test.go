@@ -128,3 +128,26 @@ func TestQueuesAreSealedOrReachedByTLS(t *testing.T) {
 		t.Error(d, f)
 	}
 }
+
+// A journal joins nodes of one machine; between two the file is refused, and told what would do.
+func TestAJournalBetweenTwoMachinesIsRefused(t *testing.T) {
+	for _, mode := range []topo.Mode{topo.ModeQueue, topo.ModeHybrid, topo.ModeDirectWithQueueFallback, topo.ModeQueueWithDirectFallback} {
+		top := apart(SameSite, channel(mode, 0))
+		top.Channels[0].Transport.Backend = topo.Journal
+		a, b := &top.Nodes[0], &top.Nodes[1]
+		a.Hostname, b.Hostname = "one", "two"
+		_, f := decision(t, top)
+		if len(f) != 1 || f[0].Rule != "far-journal" || f[0].Severity != topo.Error || !strings.Contains(f[0].Remedy, "rabbitmq") || !strings.Contains(f[0].Remedy, "hostname") {
+			t.Errorf("%s: %v", mode, f)
+		}
+		b.Hostname = "one"
+		if _, f := decision(t, top); len(f) != 0 {
+			t.Errorf("%s, one machine: %v", mode, f)
+		}
+		a.Hostname, b.Hostname = "", ""
+		a.Addresses, b.Addresses = []string{"10.0.0.1", "10.0.0.2"}, []string{"10.0.0.2"}
+		if _, f := decision(t, top); len(f) != 0 {
+			t.Errorf("%s, one address: %v", mode, f)
+		}
+	}
+}

@@ -19,6 +19,10 @@ func (q *question) furnish(w *Way) {
 		w.NUMA = q.ringNUMA()
 	case Queue:
 		w.Backend = q.backend()
+		if w.Backend == topo.Journal && q.a != nil && q.b != nil && !topo.OneMachine(q.a, q.b) {
+			q.find(topo.Error, "far-journal", "backend", "a broker: backend rabbitmq, kafka or redis; or one hostname, if they are one machine; or mode direct",
+				"a journal is files of one machine, and %s goes through one from %s to %s, which are two by their hostnames or addresses", q.ch.Name, q.a.Name, q.b.Name)
+		}
 		w.Queue, w.RoutingKey = orDefault(q.k.Queue, q.ch.Name), q.k.RoutingKey
 	default:
 		w.Stripes = max(q.ch.Stripes, 1)

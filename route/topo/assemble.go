@@ -59,6 +59,7 @@ func (doc *document) assemble(d *decoder) *Topology {
 	t.Queues = unique(d, "queue", t.Queues, len(backends), func(q Queue) (string, Position) { return q.Backend.String(), q.At })
 	for i := range t.Queues {
 		beside(&t.Queues[i].Directory, t.Queues[i].At.File)
+		beside(&t.Queues[i].DeadLetters, t.Queues[i].At.File)
 	}
 	doc.layChannels(d)
 	return t

@@ -1,6 +1,7 @@
 package topo
 
 import (
+	"slices"
 	"time"
 
 	"github.com/alphapulse/transport/tlv"
@@ -243,6 +244,17 @@ func (t *Topology) PlacementsOf(actor string) (all []Placement) {
 
 // CrossesRegion reports whether a link between two nodes leaves a region. A node without a region is not in anybody's.
 func CrossesRegion(a, b *Node) bool { return a.Name != b.Name && a.Region != b.Region }
+
+// OneMachine reports whether two nodes share their files: they have one hostname, or without one an address.
+func OneMachine(a, b *Node) bool {
+	if a.Name == b.Name {
+		return true
+	}
+	if a.Hostname != "" || b.Hostname != "" {
+		return a.Hostname == b.Hostname
+	}
+	return slices.ContainsFunc(a.Addresses, func(at string) bool { return slices.Contains(b.Addresses, at) })
+}
 
 func find[T any](all []T, is func(*T) bool) *T {
 	for i := range all {
