@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,6 +29,10 @@ func (m Medium) Open(site netio.QueueSite) (netio.Queues, error) {
 		return nil, errNowhere
 	}
 	return mqadapt.NewHub(site, mqadapt.Backend{Kind: m.Backend(), Dead: journal.OpenDead, Open: func(l netio.QueueLine) (mqadapt.Queue, error) {
+		if l.To != "" && m.Options.Transaction != "" {
+			return nil, fmt.Errorf("kafka: channel %q: a topic of transactions does not say what a node has not taken, so nothing could follow it on another way: "+
+				"leave Transaction out: %w", l.Channel, errors.ErrUnsupported)
+		}
 		o := m.options(site, l)
 		if _, err := Provision(context.Background(), o, false); err != nil {
 			return nil, err
@@ -62,8 +67,11 @@ var _ mqadapt.Backlogged = (*Queue)(nil)
 // backlogWait bounds the question for a backlog.
 const backlogWait = 5 * time.Second
 
-// Backlog returns how many envelopes a group has not acknowledged.
+// Backlog returns how many envelopes a group has not acknowledged. A topic of transactions does not say: what ends one counts, too.
 func (q *Queue) Backlog(group string) (envelopes uint64, err error) {
+	if q.options.Transaction != "" {
+		return 0, fmt.Errorf("kafka: topic %s: a topic of transactions does not say what a group has acknowledged: %w", q.options.Topic, errors.ErrUnsupported)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), backlogWait)
 	defer cancel()
 	return q.Lag(ctx, group)

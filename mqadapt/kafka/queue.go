@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/alphapulse/transport/mqadapt"
@@ -135,7 +136,7 @@ func (q *Queue) Lag(ctx context.Context, group string) (n uint64, err error) {
 	}()
 	admin := kadm.NewClient(q.client)
 	had, err := admin.FetchOffsets(ctx, group)
-	if err != nil {
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return 0, err
 	}
 	starts, err := admin.ListStartOffsets(ctx, q.options.Topic)

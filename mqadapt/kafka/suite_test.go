@@ -1,9 +1,12 @@
 package kafka
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/alphapulse/transport/mqadapt"
 	"github.com/alphapulse/transport/mqadapt/queuetest"
@@ -12,10 +15,35 @@ import (
 // beds are the ways that a topic is used: of one partition and of several, and with transactions.
 var beds = map[string]Options{"idempotent": {}, "partitions": {Partitions: 3}, "transactions": {Transaction: "suite", Window: 64}}
 
+// parents reads a topic as a client of Kafka does.
+func parents(t *testing.T, q mqadapt.Queue, n int) (all []string) {
+	o := q.(*Queue).options
+	cl, err := kgo.NewClient(kgo.SeedBrokers(o.Brokers...), kgo.ConsumeTopics(o.Topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	until(t, "records", func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		defer cancel()
+		for _, r := range cl.PollFetches(ctx).Records() {
+			text := ""
+			for _, h := range r.Headers {
+				if h.Key == parentKey {
+					text = string(h.Value)
+				}
+			}
+			all = append(all, text)
+		}
+		return len(all) >= n
+	})
+	return all[:n]
+}
+
 // holdToIt holds a broker's topics to the contract.
 func holdToIt(t *testing.T, brokers []string, name string) {
 	t.Run(name, func(t *testing.T) {
-		queuetest.Run(t, queuetest.Bed{Patience: 3 * time.Minute, New: func(t *testing.T) func() (mqadapt.Queue, error) {
+		queuetest.Run(t, queuetest.Bed{Patience: 3 * time.Minute, Parents: parents, New: func(t *testing.T) func() (mqadapt.Queue, error) {
 			o, n := fresh(t, brokers, beds[name]), 0
 			return func() (mqadapt.Queue, error) {
 				o := o

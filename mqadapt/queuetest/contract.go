@@ -1,10 +1,13 @@
 package queuetest
 
 import (
+	"bytes"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/alphapulse/transport/mqadapt"
+	"github.com/alphapulse/transport/seal"
 )
 
 func everyGroupHasEverything(b *bench) {
@@ -270,5 +273,34 @@ func backlogIsTrue(b *bench) {
 	b.until("no backlog again", none)
 	if c.Position() != last {
 		b.Errorf("position %d, acknowledged %d", c.Position(), last)
+	}
+}
+
+// traceIsNative puts an envelope with trace context and one without. The envelope is what it was, and the context is said again in the
+// backend's own header, where tracers of others look.
+func traceIsNative(b *bench) {
+	q := b.queue()
+	traced := envelope(1, 1, 100)
+	traced.Traced = true
+	copy(traced.Body[len(traced.Body)-seal.TraceSize:], "\x4b\xf9\x2f\x35\x77\xb3\x4d\xa6\xa3\xce\x92\x9d\x0e\x0e\x47\x36\x00\xf0\x67\xaa\x0b\xa9\x02\xb7\x01")
+	b.put(b.producer(q), traced, envelope(1, 2, 100))
+	if b.bed.Parents != nil {
+		want := []string{"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", ""}
+		if got := b.bed.Parents(b.T, q, 2); !slices.Equal(got, want) {
+			b.Errorf("%q", got)
+		}
+	}
+	want := make([]byte, traced.Size())
+	traced.PutBytes(want)
+	c, batch := b.consumer(q, "g"), make([]mqadapt.Delivery, 1)
+	b.until("the envelope", func() bool {
+		n, err := c.Get(batch, 10*time.Millisecond)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return n == 1
+	})
+	if !bytes.Equal(batch[0].Envelope, want) {
+		b.Errorf("%x is not what was put", batch[0].Envelope)
 	}
 }

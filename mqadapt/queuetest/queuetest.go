@@ -35,6 +35,10 @@ type Bed struct {
 	// Largest is the largest body that the queue takes; 0 means seal.MaxBody.
 	Largest int
 
+	// Parents reads the queue as a foreign client does, for the group g, and returns the first n messages' native header traceparent; empty
+	// where a message has none. nil: the backend has no headers.
+	Parents func(t *testing.T, q mqadapt.Queue, n int) []string
+
 	// Patience bounds every wait; 0 means 20 s.
 	Patience time.Duration
 }
@@ -61,6 +65,7 @@ func Run(t *testing.T, b Bed) {
 		{"one producer at a time", oneProducer},
 		{"a full queue says so, and nobody waits", fullQueueSaysSo},
 		{"a backlog is never told as none too early", backlogIsTrue},
+		{"trace context is where others look for it", traceIsNative},
 		{"what is closed says so", closedSaysSo},
 		{"rings come out as mirrors, once and in order", ringsComeOut},
 		{"a link that loses, rejects and repeats changes nothing", badLink},

@@ -187,5 +187,16 @@ func TestRedisIsAQueue(t *testing.T) {
 			return func() (mqadapt.Queue, error) { return Open(o) }
 		}
 	}
-	queuetest.Run(t, queuetest.Bed{New: with(Options{}), Bounded: with(Options{MaxLen: 100}), Full: 100})
+	parents := func(t *testing.T, q mqadapt.Queue, n int) (all []string) {
+		entries, err := client(t, url).XRangeN(context.Background(), q.(*Queue).options.Stream, "-", "+", int64(n)).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			text, _ := e.Values[parentField].(string)
+			all = append(all, text)
+		}
+		return all
+	}
+	queuetest.Run(t, queuetest.Bed{New: with(Options{}), Bounded: with(Options{MaxLen: 100}), Full: 100, Parents: parents})
 }
