@@ -19,6 +19,7 @@ type feed struct {
 	gone      bool   // taken out
 	leaves    bool   // no more is put: it is let go once nothing is under way
 	heard     bool   // an envelope of it was accepted
+	high      uint64 // number up to which something is accepted, maybe before what comes first
 }
 
 // place is where a feed stands.
@@ -43,6 +44,9 @@ func newFeed(r *ring.Ring, name string) (*feed, error) {
 	f.confirmed = f.due
 	return f, nil
 }
+
+// owes reports that the queue has something nobody can take before more is put: a part of a record, or what comes behind a gap.
+func (f *feed) owes() bool { return f.high >= f.confirmed }
 
 // release moves the cursor: everything below seq is accepted.
 func (f *feed) release(seq uint64) error {

@@ -160,7 +160,8 @@ func (s *Shipper) Add(r *ring.Ring) error {
 }
 
 // Remove has the shipper carry a ring no more. It reports false until what is under way has its outcome and a Do has let go, and is asked
-// again. The place in the ring stays, behind what was accepted, for whoever of its name carries the ring next. It may be called from any
+// again. A record of which the queue has a part is completed first, and what the queue took out of its turn is led up to: whoever takes from it
+// could be done with neither. The place in the ring stays, behind what was accepted, for whoever of its name carries the ring next. It may be called from any
 // goroutine.
 func (s *Shipper) Remove(r *ring.Ring) (done bool) {
 	s.mu.Lock()
@@ -186,7 +187,7 @@ func (s *Shipper) letGo() error {
 		i := slices.IndexFunc(s.feeds, func(f *feed) bool { return f.ring == r })
 		if i >= 0 {
 			f := s.feeds[i]
-			if f.leaves = true; f.out > 0 {
+			if f.leaves = true; f.out > 0 || f.owes() && f.reader.Err() == nil {
 				left = true
 				continue
 			}
@@ -292,6 +293,7 @@ func (s *Shipper) landed(w *flight, o Outcome) error {
 	if o.Verdict == Accepted {
 		s.retry, f.heard = leastRetry, true
 		s.meter.accepted(w.size)
+		f.high = max(f.high, w.last)
 		if f.back || !w.whole { // what comes after one that was not accepted is sent again, in order
 			return nil
 		}
@@ -330,7 +332,7 @@ func (s *Shipper) landed(w *flight, o Outcome) error {
 
 // carry puts the next envelopes of a ring, at most a batch.
 func (s *Shipper) carry(f *feed) (n int, err error) {
-	if f.leaves {
+	if f.leaves && !f.owes() {
 		return 0, nil
 	}
 	if f.back {
@@ -343,6 +345,9 @@ func (s *Shipper) carry(f *feed) (n int, err error) {
 	}
 	room := min(putAtOnce, s.options.Window-(len(s.flight)-s.head))
 	if !f.heard { // a taker that meets a source begins with what comes first: nothing may overtake that
+		room = min(room, 1-f.out)
+	}
+	if f.leaves { // no more than it owes
 		room = min(room, 1-f.out)
 	}
 	s.batch, s.way = s.batch[:0], s.way[:0]
