@@ -2,6 +2,8 @@ package mqadapt_test
 
 import (
 	"errors"
+	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -116,5 +118,124 @@ func TestRingLeavesNothingThatCannotBeTaken(t *testing.T) {
 				t.Errorf("%d frames went into the queue before it left", left)
 			}
 		})
+	}
+}
+
+// mortal is a queue whose producers die after so many puts, and that cannot be opened while it is dead.
+type mortal struct {
+	mu    sync.Mutex
+	puts  int // left
+	dead  bool
+	inner narrow
+}
+
+func (m *mortal) Producer() (mqadapt.Producer, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.dead {
+		return nil, errors.New("dead")
+	}
+	m.inner.why = nil
+	return (*mortalPutter)(m), nil
+}
+
+func (m *mortal) Consumer(string) (mqadapt.Consumer, error) { return nil, errors.ErrUnsupported }
+func (m *mortal) Close() error                              { return nil }
+
+type mortalPutter mortal
+
+func (m *mortalPutter) Put(batch []mqadapt.Envelope) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.puts == 0 && !m.dead {
+		m.dead = true
+	}
+	if m.dead {
+		return 0, errors.New("it died")
+	}
+	n, err := m.inner.Put(batch)
+	m.puts -= n
+	return n, err
+}
+
+func (m *mortalPutter) Settle(out []mqadapt.Outcome, wait time.Duration) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.dead {
+		return 0, errors.New("it died")
+	}
+	return m.inner.Settle(out, wait)
+}
+
+func (m *mortalPutter) Close() error { return nil }
+
+// A way whose queue dies with a part of a record in it keeps the ring until the queue has the rest.
+func TestWayKeepsARingWhileItsDeadQueueHasAPart(t *testing.T) {
+	q := &mortal{puts: 3}
+	hub := mqadapt.NewHub(netio.QueueSite{Node: "left"}, mqadapt.Backend{Kind: "mortal", Open: func(netio.QueueLine) (mqadapt.Queue, error) { return q, nil }})
+	defer func() {
+		if err := hub.Close(); err != nil {
+			t.Log(err)
+		}
+	}()
+	w, err := hub.Ship(netio.QueueLine{Channel: "c", Queue: "c", From: "left", Place: "to right"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := ring.Create(ring.Options{Path: filepath.Join(t.TempDir(), "1.ring")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	writer, err := source.Writer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const size = 100_000 // several envelopes
+	if _, err := writer.Claim(size); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Commit(size); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Add("c", source); err != nil {
+		t.Fatal(err)
+	}
+	dead := func() bool { q.mu.Lock(); defer q.mu.Unlock(); return q.dead }
+	eventually(t, "it dies amid the record", dead)
+	eventually(t, "the way knows", func() bool { return !w.Alive("c") })
+	for range 10 {
+		if done, err := w.Remove("c", source); done || err != nil {
+			t.Fatalf("it let go with a part in the queue: %v", err)
+		}
+	}
+	q.mu.Lock()
+	q.dead, q.puts = false, 1000
+	q.mu.Unlock()
+	eventually(t, "it lets go", func() bool {
+		done, err := w.Remove("c", source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return done
+	})
+	shared, err := netio.NewMirrors(netio.InboxOptions{Opened: func(*ring.Ring) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer shared.Close()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	k, err := mqadapt.NewTaker((*getter)(&q.inner.list), mqadapt.TakerOptions{Channel: "c", Inbox: netio.InboxOptions{Shared: shared}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	for range 10 {
+		if _, err := k.Do(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if st := k.Stats(); st.Frames != 1 || q.inner.acked != uint64(len(q.inner.kept)) {
+		t.Errorf("%d of %d: %+v", q.inner.acked, len(q.inner.kept), st)
 	}
 }

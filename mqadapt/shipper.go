@@ -144,7 +144,10 @@ func NewShipper(p Producer, o ShipperOptions) (*Shipper, error) {
 
 // Add has the shipper carry a ring, too, from the oldest record that it holds or from where a shipper of this name stopped. It may be called
 // from any goroutine. ring.ErrClosed says that the shipper is closed.
-func (s *Shipper) Add(r *ring.Ring) error {
+func (s *Shipper) Add(r *ring.Ring) error { return s.add(r, 0) }
+
+// add is Add of a ring of which the queue may have something up to a number that nobody can take alone.
+func (s *Shipper) add(r *ring.Ring, high uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -154,6 +157,7 @@ func (s *Shipper) Add(r *ring.Ring) error {
 	if err != nil {
 		return fmt.Errorf("mqadapt: shipper of channel %q: %w", s.options.Channel, err)
 	}
+	f.high = high
 	s.added, s.has[r] = append(s.added, f), false
 	s.fresh.Store(true)
 	return nil
@@ -199,6 +203,26 @@ func (s *Shipper) letGo() error {
 	}
 	s.leaving.Store(left)
 	return errors.Join(faults...)
+}
+
+// debts are the rings of which the queue has, or may have, something that nobody can take alone, and up to which number. It belongs to the
+// goroutine of Do.
+func (s *Shipper) debts() map[*ring.Ring]uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	owed := map[*ring.Ring]uint64{}
+	for _, f := range append(slices.Clone(s.feeds), s.added...) {
+		high := f.high
+		for _, w := range s.flight[s.head:] {
+			if w.feed == f && !w.whole {
+				high = max(high, w.last)
+			}
+		}
+		if high >= f.confirmed {
+			owed[f.ring] = high
+		}
+	}
+	return owed
 }
 
 func (s *Shipper) adopt() {

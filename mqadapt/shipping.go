@@ -30,9 +30,10 @@ type shipping struct {
 	done sync.WaitGroup
 
 	mu      sync.Mutex
-	rings   map[*ring.Ring]bool // to carry; false: to be let go
-	shipper *Shipper            // nil while the queue is not open
-	moves   uint64              // of rings, so that a backlog asked before one says nothing
+	rings   map[*ring.Ring]bool   // to carry; false: to be let go
+	shipper *Shipper              // nil while the queue is not open
+	owed    map[*ring.Ring]uint64 // what the last shipper left undone: Shipper.debts
+	moves   uint64                // of rings, so that a backlog asked before one says nothing
 
 	alive   atomic.Bool
 	drained atomic.Bool
@@ -106,11 +107,12 @@ func (w *shipping) Remove(_ string, r *ring.Ring) (done bool, err error) {
 		return true, nil
 	}
 	w.rings[r] = false
-	if w.shipper != nil && !w.shipper.Remove(r) {
+	if w.shipper != nil && !w.shipper.Remove(r) || w.shipper == nil && w.owed[r] > 0 {
 		return false, nil
 	}
 	w.moves++
 	delete(w.rings, r)
+	delete(w.owed, r)
 	return true, nil
 }
 
@@ -186,11 +188,17 @@ func (w *shipping) begin(s *Shipper) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for r, stays := range w.rings {
-		if !stays {
+		if !stays && w.owed[r] == 0 {
 			continue // no shipper has it: it is let go when that is asked again
 		}
-		if err := s.Add(r); err != nil {
+		err := s.add(r, w.owed[r])
+		switch {
+		case err != nil && stays:
 			return err
+		case err != nil: // nothing of it can be had any more
+			delete(w.owed, r)
+		case !stays:
+			s.Remove(r)
 		}
 	}
 	w.shipper = s
@@ -200,7 +208,7 @@ func (w *shipping) begin(s *Shipper) error {
 func (w *shipping) finish(s *Shipper) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.shipper = nil
+	w.shipper, w.owed = nil, s.debts()
 	return unlessClosed(s.Close())
 }
 
