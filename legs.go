@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/alphapulse/transport/netio"
@@ -15,6 +16,7 @@ import (
 	"github.com/alphapulse/transport/route"
 	"github.com/alphapulse/transport/route/topo"
 	"github.com/alphapulse/transport/seal"
+	"github.com/alphapulse/transport/seal/pack"
 )
 
 // legSpec is what a plan says of one channel to one node.
@@ -187,6 +189,9 @@ func (f *fabric) exchange(l *layout, all []netio.Exchange, c *route.ChannelPlan,
 		if err := f.sealing(l, &e, &c.Channel, w); err != nil {
 			return nil, err
 		}
+		if err := packs(&e, &c.Channel, w); err != nil {
+			return nil, err
+		}
 		i, all = len(all), append(all, e)
 	}
 	if sends {
@@ -226,6 +231,35 @@ func (f *fabric) sealing(l *layout, e *netio.Exchange, c *topo.Channel, w *route
 	return nil
 }
 
+// packs says how the envelopes of a channel are packed on a way.
+func packs(e *netio.Exchange, c *topo.Channel, w *route.Way) error {
+	e.Packing = packing(w.Compression, c.Transport.CompressionLevel)
+	if e.Packing == "" {
+		return nil
+	}
+	var o pack.Options
+	name, level, _ := strings.Cut(e.Packing, ":")
+	err := o.Method.UnmarshalText([]byte(name))
+	if level != "" {
+		o.Level = c.Transport.CompressionLevel
+	}
+	if err == nil {
+		_, err = pack.New(o)
+	}
+	if err != nil {
+		return fmt.Errorf("transport: %s: channel %q: %w", c.At, c.Name, err)
+	}
+	e.Codecs = []string{name}
+	if o.Method == pack.Adaptive {
+		e.Codecs = []string{pack.LZ4.String(), pack.Snappy.String(), pack.Zstd.String()}
+	}
+	e.Codec = func() seal.Codec {
+		c, _ := pack.New(o) // it was made once with the same
+		return c
+	}
+	return nil
+}
+
 // sooner is the shorter of two times, of which 0 says nothing.
 func sooner(a, b time.Duration) time.Duration {
 	if a == 0 || b != 0 && b < a {
@@ -237,7 +271,7 @@ func sooner(a, b time.Duration) time.Duration {
 // sameFar reports whether a way need not be opened anew.
 func sameFar(a, b netio.Far) bool { return reflect.DeepEqual(bare(a), bare(b)) }
 
-// bare is f without what cannot be compared: Codecs says as much.
+// bare is f without what cannot be compared: Packing says as much.
 func bare(f netio.Far) netio.Far {
 	f.Exchanges = slices.Clone(f.Exchanges)
 	for i := range f.Exchanges {

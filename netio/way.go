@@ -52,6 +52,7 @@ type Exchange struct {
 	Mirrors      *Mirrors
 	Codecs       []string          // by which bodies may be packed
 	Codec        func() seal.Codec // makes one; nil: bodies travel as they are
+	Packing      string            // what Codec does, so that two exchanges can be compared: "zstd:3"
 	Number       int               // of the channel in the topology, the same on both sides: media with a port for each channel count from it
 	Sealed       bool              // encrypted by its envelopes where the medium is no stream
 	Secret       *seal.Secret      // that seals them; nil: there is none

@@ -156,6 +156,9 @@ func (f *feed) fill(p *Peer) bool {
 		part, n = seal.Cut(part, limit)
 	}
 	if c.Codec != nil {
+		if o, ok := c.Codec.(seal.Observer); ok {
+			o.Observe(int64(f.reader.Lag()), p.rate.bytes)
+		}
 		if size, codec := c.Codec.Pack(p.packed[:len(part)], part); codec != 0 {
 			h.Codec, h.Raw = codec, len(part)
 			p.out.copied(&h, nil, p.packed[:size])

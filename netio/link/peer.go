@@ -65,6 +65,7 @@ type connection struct {
 	node    string
 	openAt  time.Duration
 	heardAt time.Duration
+	rate    rate
 	tickAt  time.Duration
 	beatAt  time.Duration
 	beats   beats
@@ -241,6 +242,7 @@ func (p *Peer) tick(now time.Duration, empty bool) error {
 		p.openAt = min(p.openAt+stood, now)
 	}
 	p.tickAt = now
+	p.rate.meet(now, p.stats.BytesOut)
 	if !p.live || now-p.openAt > o.Liveness {
 		for _, f := range p.feeds {
 			f.idle(p)
