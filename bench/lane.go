@@ -8,6 +8,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"github.com/alphapulse/transport/internal/brokers"
 	"github.com/alphapulse/transport/internal/sys"
 	"github.com/alphapulse/transport/xdp"
 )
@@ -32,16 +33,14 @@ const (
 	kindJournal = "journal" // package journal; both ends in this process
 	kindFile    = "file"    // the same bytes, written one after the other
 	kindShipped = "shipped" // a ring, carried into a journal
-	kindRedis   = "redis"   // package redis; both ends in this process
-	kindKafka   = "kafka"   // package kafka; both ends in this process
 	kindStall   = "stall"   // no messages: both sides watch their own processor
 )
 
+// Kinds of lanes over the broker that laneSpec.Queue names; both ends are in this process.
 const (
-	kindRedisBare    = "redis-bare"    // go-redis alone
-	kindRedisShipped = "redis-shipped" // a ring, carried into a stream
-	kindKafkaBare    = "kafka-bare"    // franz-go alone
-	kindKafkaShipped = "kafka-shipped" // a ring, carried into a topic
+	kindQueue        = "queue"         // its package of mqadapt
+	kindQueueBare    = "queue-bare"    // its client alone
+	kindQueueShipped = "queue-shipped" // a ring, carried into it
 )
 
 // Patterns of use.
@@ -81,8 +80,9 @@ type laneSpec struct {
 
 	Synced bool `json:"synced,omitempty"` // on disk: a sync for each batch
 
-	Broker string `json:"broker,omitempty"` // of a queue: where it is
-	Mark   string `json:"mark,omitempty"`   // of a queue: what its name there ends with
+	Queue  brokers.Kind `json:"queue,omitempty"`  // over a broker: of which kind
+	Broker string       `json:"broker,omitempty"` // over a broker: where it is
+	Mark   string       `json:"mark,omitempty"`   // over a broker: what the lane's name there ends with
 
 	hub *xdp.Hub // of this side, past the kernel
 }
@@ -90,7 +90,7 @@ type laneSpec struct {
 // here says whether both ends of the lane are in this process.
 func (s laneSpec) here() bool {
 	switch s.Kind {
-	case kindChannel, kindJournal, kindFile, kindShipped, kindRedis, kindRedisBare, kindRedisShipped, kindKafka, kindKafkaBare, kindKafkaShipped:
+	case kindChannel, kindJournal, kindFile, kindShipped, kindQueue, kindQueueBare, kindQueueShipped:
 		return true
 	}
 	return s.Pattern == patternPublish || s.Pattern == patternCrowd
@@ -324,18 +324,12 @@ func openNear(s laneSpec, b board, seed uint64) (near, error) {
 		return newFileNear(s, seed)
 	case kindShipped:
 		return newShippedNear(s, seed)
-	case kindRedis:
-		return newRedisNear(s, seed)
-	case kindRedisBare:
-		return newRedisBareNear(s, seed)
-	case kindRedisShipped:
-		return newRedisShippedNear(s, seed)
-	case kindKafka:
-		return newKafkaNear(s, seed)
-	case kindKafkaBare:
-		return newKafkaBareNear(s, seed)
-	case kindKafkaShipped:
-		return newKafkaShippedNear(s, seed)
+	case kindQueue:
+		return newQueueNear(s, seed)
+	case kindQueueBare:
+		return newBareNear(s, seed)
+	case kindQueueShipped:
+		return newQueueShippedNear(s, seed)
 	case kindStall:
 		return &stallNear{}, nil
 	case kindUDP, kindUDPRaw, kindUDPNet:

@@ -86,6 +86,10 @@ var contract = map[string][]string{
 		"subject.per_sec", "baselines.bare.per_sec", "ratio.bare.per_sec.median", "ratio.bare.per_sec.lo", "variants.ring.subject.per_sec",
 		"variants.ring.ratio.bare.per_sec.median",
 	},
+	"mq/rabbitmq": {
+		"subject.per_sec", "baselines.bare.per_sec", "ratio.bare.per_sec.median", "ratio.bare.per_sec.lo", "variants.ring.subject.per_sec",
+		"variants.ring.ratio.bare.per_sec.median",
+	},
 	"udp/fanout": {
 		"subject.p50_ns", "subject.p99_ns", "subject.max_ns", "subject.per_sec", "subject.lost", "rate", "baselines.all.p50_ns", "baselines.three.p50_ns",
 		"ratio.all.p50.median", "ratio.all.p50.lo", "ratio.all.p99.median", "ratio.three.p50.median", "variants.full.ratio.all.p50.median",

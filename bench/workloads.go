@@ -116,6 +116,7 @@ var catalogue = []struct {
 	{"mq/journal", "64-byte messages into a journal on disk, accepted at process-crash durability", func(s Setup) Workload { return MQJournal{s} }},
 	{"mq/redis", "256-byte messages into a stream of Redis, accepted at process-crash durability", func(s Setup) Workload { return MQRedis{s} }},
 	{"mq/kafka", "256-byte messages into a topic of Kafka, accepted by all replicas in sync", func(s Setup) Workload { return MQKafka{s} }},
+	{"mq/rabbitmq", "256-byte messages into a quorum queue of RabbitMQ, confirmed", func(s Setup) Workload { return MQRabbitMQ{s} }},
 }
 
 // Names returns the names of all workloads.
