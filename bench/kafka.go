@@ -114,6 +114,7 @@ func newKafkaBareNear(s laneSpec, seed uint64) (*kafkaBareNear, error) {
 }
 
 func (l *kafkaBareNear) run(s *slice) error {
+	before := l.next
 	for more := true; more; more = s.counting(s.clock.now(), l.next-uint64(cap(l.free)-len(l.free))) {
 		for range l.batch {
 			r, err := l.take(s)
@@ -131,7 +132,7 @@ func (l *kafkaBareNear) run(s *slice) error {
 		}
 		time.Sleep(100 * time.Microsecond)
 	}
-	s.sent = l.next
+	s.sent = l.next - before
 	return l.topic.holds(l.next)
 }
 

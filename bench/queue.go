@@ -44,6 +44,7 @@ func newQueueNear(s laneSpec, seed uint64) (*queueNear, error) {
 }
 
 func (l *queueNear) run(s *slice) error {
+	before := l.accepted
 	for more := true; more; more = s.counting(s.clock.now(), l.accepted) {
 		for i := range l.batch {
 			e := &l.batch[i]
@@ -68,7 +69,7 @@ func (l *queueNear) run(s *slice) error {
 			return err
 		}
 	}
-	s.sent = l.accepted
+	s.sent = l.accepted - before
 	return l.depot.holds(l.accepted)
 }
 

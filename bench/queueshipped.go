@@ -46,6 +46,7 @@ func newQueueShippedNear(s laneSpec, seed uint64) (l *queueShippedNear, err erro
 }
 
 func (l *queueShippedNear) run(s *slice) error {
+	before := l.shipper.Stats().Frames
 	for more := true; more; more = s.counting(s.clock.now(), l.shipper.Stats().Frames) {
 		if err := l.publish(); err != nil {
 			return err
@@ -66,9 +67,10 @@ func (l *queueShippedNear) run(s *slice) error {
 		}
 	}
 	st := l.shipper.Stats()
-	if s.sent = l.out.writer.Seq() - 1; st.Frames != s.sent || st.Unknown+st.Rejected != 0 {
-		return fmt.Errorf("%w: %d of %d are in the queue: %+v", ErrCorrupt, st.Frames, s.sent, st)
+	if sent := l.out.writer.Seq() - 1; st.Frames != sent || st.Unknown+st.Rejected != 0 {
+		return fmt.Errorf("%w: %d of %d are in the queue: %+v", ErrCorrupt, st.Frames, sent, st)
 	}
+	s.sent = st.Frames - before
 	return l.depot.holds(st.Envelopes)
 }
 

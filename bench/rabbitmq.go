@@ -94,6 +94,7 @@ func newRabbitBareNear(s laneSpec, seed uint64) (*rabbitBareNear, error) {
 
 func (l *rabbitBareNear) run(s *slice) error {
 	o := &l.queue.options
+	before := l.next
 	for more := true; more; more = s.counting(s.clock.now(), l.settled) {
 		for range l.batch {
 			if l.next-l.settled == brokerWindow {
@@ -119,7 +120,7 @@ func (l *rabbitBareNear) run(s *slice) error {
 			return err
 		}
 	}
-	s.sent = l.next
+	s.sent = l.next - before
 	return l.queue.holds(l.next)
 }
 

@@ -80,6 +80,7 @@ func newRedisBareNear(s laneSpec, seed uint64) (*redisBareNear, error) {
 
 func (l *redisBareNear) run(s *slice) error {
 	ctx := context.Background()
+	before := l.next
 	for more := true; more; more = s.counting(s.clock.now(), l.next) {
 		pipe := l.stream.client.Pipeline()
 		for i, b := range l.batch {
@@ -94,7 +95,7 @@ func (l *redisBareNear) run(s *slice) error {
 			return err
 		}
 	}
-	s.sent = l.next
+	s.sent = l.next - before
 	return l.stream.holds(l.next)
 }
 
