@@ -14,6 +14,8 @@ const (
 	brokerWindow   = 1024
 	brokerPatience = 10 * time.Second
 	brokerGroup    = "bench"
+
+	queueJournal brokers.Kind = "journal" // the queue that needs no broker
 )
 
 // depot is the place at a broker that a lane has to itself, and what is known of it.
@@ -30,6 +32,8 @@ type depot interface {
 
 func newDepot(s laneSpec) (depot, error) {
 	switch s.Queue {
+	case queueJournal:
+		return journalDepot{s}, nil
 	case brokers.KindRedis:
 		return newRedisStream(s)
 	case brokers.KindKafka:

@@ -108,6 +108,13 @@ func ExampleQUICPublish_Run() {
 	// Output: true bench: bad setup: this workload and its baselines carry 64 bytes
 }
 
+func ExampleCompare_Run() {
+	w := bench.Compare{Setup: bench.Setup{Size: 100}}
+	_, err := w.Run(context.Background())
+	fmt.Println(errors.Is(err, bench.ErrSetup), err)
+	// Output: true bench: bad setup: this workload and its baselines carry 64 bytes
+}
+
 func ExampleNew() {
 	for _, name := range bench.Names() {
 		w, err := bench.New(name, bench.Setup{Rate: -1})

@@ -49,6 +49,8 @@ const (
 	patternStream   = "stream"    // as many as fit, one way
 	patternOneWay   = "one-way"   // at instants fixed beforehand
 	patternPublish  = "publish"   // batches, of which the publisher's part is timed
+	patternArrive   = "arrive"    // one message at a time, until it was taken
+	patternFlood    = "flood"     // as many as are taken
 	patternCrowd    = "crowd"     // rounds over many channels of one link
 	patternFan      = "fan"       // one-way, to a multicast group
 )
@@ -61,7 +63,7 @@ type laneSpec struct {
 	Size    int     `json:"size,omitempty"`    // payload bytes
 	Batch   int     `json:"batch,omitempty"`   // messages published at once
 	Readers int     `json:"readers,omitempty"` // cursors on the far side
-	Rate    float64 `json:"rate,omitempty"`    // open loop, messages per second
+	Rate    float64 `json:"rate,omitempty"`    // open loop, messages per second; of publish lanes, batches
 	Offset  uint64  `json:"offset,omitempty"`  // start of the lane's area on the board
 	Path    string  `json:"path,omitempty"`    // prefix of the lane's files
 	CPU     int     `json:"cpu,omitempty"`     // the far side's processor
@@ -93,7 +95,11 @@ func (s laneSpec) here() bool {
 	case kindChannel, kindJournal, kindFile, kindShipped, kindQueue, kindQueueBare, kindQueueShipped:
 		return true
 	}
-	return s.Pattern == patternPublish || s.Pattern == patternCrowd
+	switch s.Pattern {
+	case patternPublish, patternArrive, patternFlood, patternCrowd:
+		return true
+	}
+	return false
 }
 
 // overNetwork says whether the lane crosses a network.
@@ -152,6 +158,8 @@ type slice struct {
 	sent       uint64 // all messages of the slice, the warm-up's too
 	lost       uint64 // those whose answer was given up, over UDP
 	atFrom     uint64 // sent, or arrived, at from
+
+	own, ownOps uint64 // allocations of the publisher alone, and in how many messages; none: all of this process count
 }
 
 // begin opens the slice: warm-up from now on, then measured for d.
@@ -160,7 +168,7 @@ func (s *slice) begin(warm, d time.Duration) {
 	s.warm = now + s.clock.ticks(warm)
 	s.end = s.warm + s.clock.ticks(d)
 	s.limit = newBound(s.clock, warm+d+s.waits)
-	s.from, s.till, s.ops, s.sent, s.lost, s.atFrom = 0, 0, 0, 0, 0, 0
+	s.from, s.till, s.ops, s.sent, s.lost, s.atFrom, s.own, s.ownOps = 0, 0, 0, 0, 0, 0, 0, 0
 	s.hist.Reset()
 }
 
@@ -298,6 +306,10 @@ func openNear(s laneSpec, b board, seed uint64) (near, error) {
 	switch s.Pattern {
 	case patternPublish:
 		return newPublish(s, seed)
+	case patternArrive:
+		return newArrive(s, seed)
+	case patternFlood:
+		return newFlood(s, seed)
 	case patternCrowd:
 		return newTCPCrowd(s, seed)
 	}

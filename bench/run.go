@@ -261,7 +261,10 @@ func (t *track) note(round int, s *slice, allocs uint64, hist *hdrhistogram.Hist
 	}
 	t.counted += s.sent
 	m := sample{round: round, perSec: s.perSec()}
-	if s.sent > 0 {
+	switch {
+	case s.ownOps > 0:
+		m.allocs = float64(s.own) / float64(s.ownOps)
+	case s.sent > 0:
 		m.allocs = float64(allocs) / float64(s.sent)
 	}
 	if hist.TotalCount() > 0 {

@@ -90,6 +90,12 @@ var contract = map[string][]string{
 		"subject.per_sec", "baselines.bare.per_sec", "ratio.bare.per_sec.median", "ratio.bare.per_sec.lo", "variants.ring.subject.per_sec",
 		"variants.ring.ratio.bare.per_sec.median",
 	},
+	"compare": {
+		"subject.p50_ns", "baselines.local.p50_ns", "ratio.local.p50.median", "ratio.local.p50.lo", "ratio.local.p50.hi",
+		"variants.ring.subject.per_sec", "variants.ring.subject.p50_ns", "variants.tcp.subject.per_sec", "variants.tcp.subject.p99_ns",
+		"variants.tcp.ratio.ring.p50.median", "variants.tcp.ratio.ring.per_sec.median", "variants.publish-tcp.ratio.local.p50.median",
+		"variants.journal.subject.per_sec", "variants.journal.subject.p50_ns", "variants.journal.ratio.ring.p99.median",
+	},
 	"udp/fanout": {
 		"subject.p50_ns", "subject.p99_ns", "subject.max_ns", "subject.per_sec", "subject.lost", "rate", "baselines.all.p50_ns", "baselines.three.p50_ns",
 		"ratio.all.p50.median", "ratio.all.p50.lo", "ratio.all.p99.median", "ratio.three.p50.median", "variants.full.ratio.all.p50.median",
