@@ -11,8 +11,8 @@ import (
 )
 
 // Compare holds queues against direct ways. The subject is what a publisher spends on 256 messages of 64 bytes that a Shipper carries into a
-// journal, beside the baseline "local", a ring with one gating reader; the variants "publish-NAME" are the same for other carriages, at most
-// 500 batches a second for all. The variants "ring", "tcp", "journal" and each broker that there is are whole ways from a publisher to a
+// journal, beside the baselines "local", a ring with one gating reader that spins, and "local-naps", one that sleeps between two looks as a
+// Shipper does; the variants "publish-NAME" are the same for other carriages, at most 500 batches a second for all. The variants "ring", "tcp", "journal" and each broker that there is are whole ways from a publisher to a
 // subscriber: messages per second that were confirmed and read, and how long one message alone takes to be read, each beside the ring's.
 type Compare struct{ Setup Setup }
 
@@ -24,6 +24,7 @@ const (
 	publishPrefix = "publish-"
 	alonePrefix   = "alone-" // the lanes of one message at a time, which a report does not show by themselves
 	localName     = "local"
+	napsName      = "local-naps"
 	ringName      = "ring"
 )
 
@@ -86,7 +87,7 @@ func (c carriage) lane(prefix, pattern string) laneSpec {
 
 // comparePlan has the lanes of one kind side by side.
 func comparePlan(all []carriage) plan {
-	p := plan{name: "compare", subject: publishPrefix + string(queueJournal), against: []string{localName}, variants: map[string]variant{}}
+	p := plan{name: "compare", subject: publishPrefix + string(queueJournal), against: []string{localName, napsName}, variants: map[string]variant{}}
 	for _, c := range all {
 		p.lanes = append(p.lanes, c.lane("", patternFlood))
 		p.variants[c.name] = variant{c.name, []string{ringName}}
@@ -101,9 +102,12 @@ func comparePlan(all []carriage) plan {
 		publish.Rate = compareRate
 		switch {
 		case c.name == ringName:
+			naps := publish
+			naps.Name, naps.Naps = napsName, true
 			publish.Name = localName
+			p.lanes = append(p.lanes, naps)
 		case publish.Name != p.subject:
-			p.variants[publish.Name] = variant{publish.Name, []string{localName}}
+			p.variants[publish.Name] = variant{publish.Name, p.against}
 		}
 		p.lanes = append(p.lanes, publish)
 	}

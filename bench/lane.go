@@ -80,6 +80,7 @@ type laneSpec struct {
 	Papers   *papers  `json:"papers,omitempty"`   // over QUIC, and TCP with TLS: certificates of both sides
 	Past     string   `json:"past,omitempty"`     // past the kernel's sockets, by AF_XDP attached that way
 
+	Naps   bool `json:"naps,omitempty"`   // of publish lanes: the local reader sleeps between two looks
 	Synced bool `json:"synced,omitempty"` // on disk: a sync for each batch
 
 	Queue  brokers.Kind `json:"queue,omitempty"`  // over a broker: of which kind

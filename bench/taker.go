@@ -2,6 +2,7 @@ package bench
 
 import (
 	"errors"
+	"time"
 
 	"github.com/alphapulse/transport/netio/tcp"
 	"github.com/alphapulse/transport/ring"
@@ -29,14 +30,17 @@ func openTaker(s laneSpec) (taker, tcpOut, error) {
 	case kindQueue:
 		return openQueueTaker(s)
 	}
-	return openLocalTaker()
+	return openLocalTaker(s.Naps)
 }
 
-// localTaker is one gating reader.
+// localTaker is one gating reader. Where it naps it looks for messages about as often as a Shipper that has nothing to do.
 type localTaker struct {
 	reader *ring.Reader
 	batch  [peekAtMost]ring.Record
+	naps   bool
 }
+
+const localNap = 500 * time.Microsecond
 
 // addTo gives a ring to what reads it.
 type addTo func(channel string, r *ring.Ring) error
@@ -44,8 +48,8 @@ type addTo func(channel string, r *ring.Ring) error
 // Add calls f.
 func (f addTo) Add(channel string, r *ring.Ring) error { return f(channel, r) }
 
-func openLocalTaker() (taker, tcpOut, error) {
-	l := &localTaker{}
+func openLocalTaker(naps bool) (taker, tcpOut, error) {
+	l := &localTaker{naps: naps}
 	out, err := openTCPOut(streamCapacity, "", addTo(func(_ string, r *ring.Ring) (err error) {
 		l.reader, err = r.Reader(ring.ReaderOptions{})
 		return err
@@ -54,6 +58,9 @@ func openLocalTaker() (taker, tcpOut, error) {
 }
 
 func (l *localTaker) take(see func([]ring.Record)) error {
+	if l.naps {
+		time.Sleep(localNap)
+	}
 	return drain(l.reader, l.batch[:], see)
 }
 

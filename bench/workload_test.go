@@ -91,7 +91,7 @@ var contract = map[string][]string{
 		"variants.ring.ratio.bare.per_sec.median",
 	},
 	"compare": {
-		"subject.p50_ns", "baselines.local.p50_ns", "ratio.local.p50.median", "ratio.local.p50.lo", "ratio.local.p50.hi",
+		"subject.p50_ns", "baselines.local.p50_ns", "ratio.local.p50.median", "ratio.local.p50.lo", "ratio.local.p50.hi", "ratio.local-naps.p50.median",
 		"variants.ring.subject.per_sec", "variants.ring.subject.p50_ns", "variants.tcp.subject.per_sec", "variants.tcp.subject.p99_ns",
 		"variants.tcp.ratio.ring.p50.median", "variants.tcp.ratio.ring.per_sec.median", "variants.publish-tcp.ratio.local.p50.median",
 		"variants.journal.subject.per_sec", "variants.journal.subject.p50_ns", "variants.journal.ratio.ring.p99.median",
