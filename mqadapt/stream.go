@@ -24,9 +24,10 @@ type stream struct {
 	early int       // deliveries that came before their turn
 	since time.Time // when the first of them came, or the last one's turn did
 
-	part   []byte // a record that comes in fragments, as far as it has come
-	partOf uint64 // its number
-	partAt uint64 // position of its first fragment; 0: there is none
+	part   []byte   // a record that comes in fragments, as far as it has come
+	partOf uint64   // its number
+	partAt uint64   // position of its first fragment; 0: there is none
+	parts  []uint64 // positions of all of them
 }
 
 // fate is what became of a delivery.
@@ -34,6 +35,7 @@ type fate uint8
 
 const (
 	taken   fate = iota // nothing of it is needed any more
+	kept                // a part of a record, which is needed until the record is whole
 	blocked             // the mirror is full: the same again, later
 	ahead               // others come before it
 )
@@ -71,7 +73,7 @@ func (t *Taker) take(d Delivery) (fate, error) {
 	if err != nil {
 		return taken, err
 	}
-	t.met = meeting{s, h.Epoch, h.Kind, h.Seq, last}
+	t.met = meeting{s, h.Epoch, h.Kind, h.Seq, last, offset}
 	if !t.enter(s) {
 		return blocked, nil
 	}
@@ -135,9 +137,16 @@ func (t *Taker) enter(s *stream) bool {
 		return false
 	}
 	if seq := s.mirror.Seq(); seq > s.next {
-		s.next, s.lost, s.fresh, s.partAt = seq, 0, false, 0
+		s.next, s.lost, s.fresh = seq, 0, false
+		t.unpart(s)
 	}
 	return true
+}
+
+// unpart forgets the parts at hand: they are done with.
+func (t *Taker) unpart(s *stream) {
+	t.over(s.parts...)
+	s.parts, s.partAt = s.parts[:0], 0
 }
 
 // leave gives all mirrors back.
@@ -157,7 +166,8 @@ func (t *Taker) pass(s *stream, to uint64) {
 			t.counts.lost.Add(to - s.next)
 			s.lost += to - s.next
 		}
-		s.next, s.partAt = to, 0
+		s.next = to
+		t.unpart(s)
 	}
 }
 
@@ -231,25 +241,31 @@ func (t *Taker) assemble(s *stream, h *seal.Header, d Delivery, offset, total in
 		if cap(s.part) < total+7 {
 			s.part = make([]byte, 0, total+7)
 		}
+		t.unpart(s)
 		s.part, s.partOf, s.partAt = s.part[:0], h.Seq, d.Position
 	case s.partAt == 0 || s.partOf != h.Seq || offset > len(s.part):
 		return taken, nil // its beginning was not accepted: all of it comes again
 	}
-	if fresh := offset + len(part) - len(s.part); fresh > 0 {
+	fresh := offset + len(part) - len(s.part)
+	if fresh > 0 {
 		s.part = append(s.part, part[len(part)-fresh:]...)
 	}
 	if len(s.part) < total {
-		return taken, nil
+		if fresh <= 0 {
+			return taken, nil
+		}
+		s.parts = append(s.parts, d.Position)
+		return kept, nil
 	}
 	record := s.part[:(total+7)&^7]
 	clear(record[total:])
 	if seal.RecordSize(record, h.Seq, anyRecord) != total {
-		s.partAt = 0
+		t.unpart(s)
 		return taken, t.refuse(d, &t.counts.malformed, fmt.Errorf("%w: its parts contradict each other", ErrMalformed))
 	}
 	what, err := t.deliver(s, h.Epoch, record, d)
 	if what == taken {
-		s.partAt = 0
+		t.unpart(s)
 	}
 	return what, err
 }

@@ -97,7 +97,7 @@ type Taker struct {
 	at, n int     // of the batch: what is done, what there is
 	met   meeting // take's, of the delivery at hand
 	early []waiting
-	ones  []uint64 // positions that are done with while early ones come before them
+	ones  []uint64 // positions that are done with since the last acknowledgement
 	done  uint64   // position up to which nothing waits, but for early ones and parts
 	acked uint64
 	ended error
@@ -145,18 +145,25 @@ func (t *Taker) Do() (n int, err error) {
 
 func (t *Taker) do() (n int, err error) {
 	defer t.leave()
-	if t.at == t.n {
+	full, err := t.retake()
+	if err != nil {
+		return 0, err
+	}
+	if t.at == t.n && !full {
 		t.at = 0
 		if t.n, err = t.consumer.Get(t.batch, 0); err != nil {
 			t.n = 0
 			return 0, err
 		}
 	}
-	for ; t.at < t.n; t.at++ {
+	for ; t.at < t.n && !full; t.at++ {
 		d := t.batch[t.at]
-		if d.Lost > 0 { // of whom, nobody knows
-			for _, s := range t.streams {
-				s.lax = true
+		if d.Lost > 0 {
+			if full, err = t.dropped(); err != nil {
+				return n, err
+			}
+			if full {
+				break
 			}
 		}
 		what, err := t.take(d)
@@ -164,6 +171,7 @@ func (t *Taker) do() (n int, err error) {
 			return n, err
 		}
 		if what == blocked {
+			full = true
 			break
 		}
 		if what == ahead && !t.again() {
@@ -171,13 +179,16 @@ func (t *Taker) do() (n int, err error) {
 				t.met.stream.since = time.Now()
 			}
 			t.early = append(t.early, waiting{d, t.met})
-		} else {
-			t.over(d)
+		} else if what != kept {
+			t.over(d.Position)
 		}
 		t.done = d.Position
 		n++
 	}
-	if len(t.early) > 0 {
+	switch {
+	case full:
+		t.hold()
+	case len(t.early) > 0:
 		if err := t.overdue(); err != nil {
 			return n, err
 		}
@@ -185,17 +196,60 @@ func (t *Taker) do() (n int, err error) {
 	return n, t.acknowledge()
 }
 
+// hold has the patience of all begin anew: what is missing may be in the queue, behind what a mirror has no room for.
+func (t *Taker) hold() {
+	now := time.Now()
+	for _, s := range t.streams {
+		s.since = now
+	}
+}
+
+// dropped gives up all that is missing: the queue has dropped something, of whom nobody knows. It reports whether a mirror is full.
+func (t *Taker) dropped() (full bool, err error) {
+	for len(t.early) > 0 && !full && err == nil {
+		for _, s := range t.streams {
+			full = full || !t.skip(s)
+		}
+		if !full {
+			full, err = t.retake()
+		}
+	}
+	for _, s := range t.streams {
+		s.lax = true
+	}
+	return full, err
+}
+
 // overdue gives up what is missing of a source when too much waits for it, or for too long.
 func (t *Taker) overdue() error {
-	if err := t.retake(); err != nil || len(t.early) == 0 {
+	if _, err := t.retake(); err != nil {
 		return err
 	}
 	for _, s := range t.streams {
 		if s.early > t.options.Early || s.early > 0 && time.Since(s.since) > t.options.Patience {
-			s.lax = true
+			t.skip(s)
 		}
 	}
-	return t.retake()
+	_, err := t.retake()
+	return err
+}
+
+// skip gives up what is missing before the first number that waits. It reports false where the mirror is another way's now.
+func (t *Taker) skip(s *stream) bool {
+	first := uint64(0)
+	for i := range t.early {
+		if w := &t.early[i]; w.stream == s && (first == 0 || w.first < first) {
+			first = w.first
+		}
+	}
+	if first == 0 {
+		return true
+	}
+	if !t.enter(s) {
+		return false
+	}
+	t.pass(s, first)
+	return true
 }
 
 // waiting is a delivery that came before its turn.
@@ -210,48 +264,68 @@ type meeting struct {
 	epoch       uint32
 	kind        seal.Kind
 	first, last uint64 // its numbers
+	offset      int    // of a part in its record
 }
 
-// again reports whether the delivery at hand waits already: who ships goes back to what was not accepted, and puts what follows again.
+// again reports whether the delivery at hand waits already: who ships goes back to what was not accepted, and puts what follows again. Parts
+// are put again in order, so that those of before are not needed.
 func (t *Taker) again() bool {
 	m := &t.met
-	if m.kind != seal.Data || !slices.ContainsFunc(t.early, func(w waiting) bool {
-		return w.stream == m.stream && w.epoch == m.epoch && w.kind == seal.Data && w.first <= m.first && w.last >= m.last
-	}) {
+	same := func(w waiting) bool { return w.stream == m.stream && w.epoch == m.epoch && w.kind == m.kind }
+	if m.kind == seal.Fragment {
+		t.early = slices.DeleteFunc(t.early, func(w waiting) bool {
+			old := same(w) && w.first == m.first && w.offset >= m.offset
+			if old {
+				m.stream.early--
+				t.over(w.Position)
+			}
+			return old
+		})
 		return false
 	}
-	t.counts.repeated.Add(m.last - m.first + 1)
+	if !slices.ContainsFunc(t.early, func(w waiting) bool { return same(w) && w.first <= m.first && w.last >= m.last }) {
+		return false
+	}
+	if m.kind == seal.Data {
+		t.counts.repeated.Add(m.last - m.first + 1)
+	}
 	return true
 }
 
-// over notes that a delivery is done with, so that it does not count against what the consumer lends while early ones hold Ack up. Of a record
-// in parts each waits for the last.
-func (t *Taker) over(d Delivery) {
-	if t.one != nil && len(t.early) > 0 && t.met.kind != seal.Fragment {
-		t.ones = append(t.ones, d.Position)
+// over notes that a delivery is done with, so that it does not count against what the consumer lends while others hold Ack up.
+func (t *Taker) over(positions ...uint64) {
+	if t.one != nil {
+		t.ones = append(t.ones, positions...)
 	}
 }
 
-// retake tries the early ones again, until none of them is due.
-func (t *Taker) retake() error {
-	for again := true; again; {
-		again = false
+// retake tries the early ones again, until none of them is due. It reports whether a mirror is full.
+func (t *Taker) retake() (full bool, err error) {
+	for again := len(t.early) > 0; again; {
+		again, full = false, false
 		for i := 0; i < len(t.early); i++ {
 			w := t.early[i]
+			if t.enter(w.stream) && w.first > w.stream.next {
+				continue
+			}
 			what, err := t.take(w.Delivery)
 			if err != nil {
-				return err
+				return full, err
 			}
+			if what == blocked {
+				full = true
+				continue
+			}
+			w.stream.early, w.stream.since = w.stream.early-1, time.Now()
+			t.early = slices.Delete(t.early, i, i+1)
 			if what == taken {
-				w.stream.early, w.stream.since = w.stream.early-1, time.Now()
-				t.early = slices.Delete(t.early, i, i+1)
-				t.over(w.Delivery)
-				again = true
-				i--
+				t.over(w.Position)
 			}
+			again = true
+			i--
 		}
 	}
-	return nil
+	return full, nil
 }
 
 // acknowledge says up to where everything is in the mirrors.

@@ -54,16 +54,9 @@ func newConsumer(q *Queue, group string) (*consumer, error) {
 // work tells the broker what is acknowledged.
 func (c *consumer) work() {
 	defer close(c.stopped)
-	told, alone := uint64(0), map[uint64]bool{} // tags up to which all is said, and those past it that are
+	var t tags
 	tell := func() {
-		last := uint64(0) // the broker knows no tag that was acknowledged before
-		for now := c.acked.Load(); told < now; {
-			if told++; !alone[told] {
-				last = told
-			}
-			delete(alone, told)
-		}
-		if last > 0 {
+		if last := t.all(c.acked.Load()); last > 0 {
 			_ = c.ch.Ack(last, true) // a fault is the connection's end, which Get tells
 		}
 		for _, tag := range c.marks.reached(told) {
@@ -74,8 +67,7 @@ func (c *consumer) work() {
 	for {
 		select {
 		case one := <-c.ones:
-			if one > told {
-				alone[one] = true
+			if t.one(one) {
 				_ = c.ch.Ack(one, false)
 			}
 		case <-c.fresh:
