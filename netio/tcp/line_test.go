@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -141,5 +142,86 @@ func TestStreamByTLSEndsWithItsConnection(t *testing.T) {
 	}
 	if n, again := s.Recv(room); n != 0 || again == nil {
 		t.Error(n, again)
+	}
+}
+
+// against is a TLS connection to a node that does this.
+func against(t *testing.T, far func(*tls.Conn)) *secure {
+	t.Helper()
+	ca := newAuthority(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	var done sync.WaitGroup
+	done.Go(func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		s := tls.Server(c, ca.node("b", time.Now().Add(time.Hour)))
+		if s.Handshake() == nil {
+			far(s)
+		}
+	})
+	t.Cleanup(func() { must(t, l.Close()); done.Wait() })
+	c, err := net.Dial("tcp", l.Addr().String())
+	must(t, err)
+	config := ca.node("a", time.Now().Add(time.Hour))
+	config.ServerName = "b"
+	under := &line{Conn: c}
+	s := tls.Client(under, config)
+	must(t, s.HandshakeContext(t.Context()))
+	one, err := serve(s, under, sys.TCPOptions{})
+	must(t, err)
+	return one
+}
+
+// The other node says why it closes, and does not read what was sent to it: that resets the connection, and what it said is heard all the same.
+func TestWordsBeforeAResetAreHeard(t *testing.T) {
+	sent, closed := make(chan struct{}), make(chan struct{})
+	s := against(t, func(c *tls.Conn) {
+		defer close(closed)
+		<-sent
+		_, _ = c.Write([]byte("not you"))
+		_ = c.NetConn().Close()
+	})
+	defer func() { must(t, s.Close()) }()
+	send := func() {
+		_, err := s.Send([][]byte{[]byte("it's me")})
+		must(t, err)
+	}
+	send()
+	close(sent)
+	<-closed
+	send()
+	send()
+	var got []byte
+	var err error
+	for end := time.Now().Add(20 * time.Second); err == nil && time.Now().Before(end); {
+		var n int
+		room := make([]byte, 100)
+		n, err = s.Recv(room)
+		got = append(got, room[:n]...)
+	}
+	if string(got) != "not you" || err == nil {
+		t.Errorf("%q, then %v", got, err)
+	}
+}
+
+// Who cannot open what arrives says so before the connection ends.
+func TestGarbageIsAnsweredWithAnAlert(t *testing.T) {
+	why := make(chan error, 1)
+	s := against(t, func(c *tls.Conn) {
+		_, _ = c.NetConn().Write([]byte{23, 3, 3, 0, 20, 19: 1, 24: 1})
+		_, err := c.Read(make([]byte, 10))
+		why <- err
+	})
+	var err error
+	for end := time.Now().Add(20 * time.Second); err == nil && time.Now().Before(end); {
+		_, err = s.Recv(make([]byte, 100))
+	}
+	must(t, s.Close())
+	if told := <-why; err == nil || told == nil || !strings.Contains(told.Error(), "bad record MAC") {
+		t.Errorf("here %v, there %v", err, told)
 	}
 }

@@ -22,6 +22,7 @@ type secure struct {
 	line   *line
 	gather []byte // what is sealed together: a record is as long as it may be
 	more   bool   // there may be something to open though nothing new has arrived
+	broken error  // why nothing can be sent any more
 	err    error  // why there will be no more
 }
 
@@ -110,19 +111,18 @@ func (l *line) flush() error {
 	return nil
 }
 
-// Send seals what there is room for.
+// Send seals what there is room for. When nothing can be sent any more, Recv says so, after what has arrived: that may be the reason.
 func (s *secure) Send(pieces [][]byte) (n int, err error) {
-	if err := s.line.flush(); err != nil {
-		return 0, err
+	if s.flush(); s.broken != nil {
+		return 0, nil
 	}
 	room := secureBytes - len(s.line.out)
 	s.gather = s.gather[:0]
 	for _, b := range pieces {
-		k := min(len(b), room-len(s.gather))
-		if k <= 0 {
+		if len(s.gather) >= room {
 			break
 		}
-		s.gather = append(s.gather, b[:k]...)
+		s.gather = append(s.gather, b[:min(len(b), room-len(s.gather))]...)
 	}
 	if len(s.gather) == 0 {
 		return 0, nil
@@ -130,7 +130,14 @@ func (s *secure) Send(pieces [][]byte) (n int, err error) {
 	if _, err := s.conn.Write(s.gather); err != nil {
 		return 0, err
 	}
-	return len(s.gather), s.line.flush()
+	s.flush()
+	return len(s.gather), nil
+}
+
+func (s *secure) flush() {
+	if s.broken == nil {
+		s.broken = s.line.flush()
+	}
 }
 
 // Recv opens what has arrived, as far as b has room. It sends, too, what Send left: the worker may have nothing else to send.
@@ -138,17 +145,19 @@ func (s *secure) Recv(b []byte) (n int, err error) {
 	if s.err != nil {
 		return 0, s.err
 	}
-	if err := s.line.flush(); err != nil {
-		return 0, err
-	}
+	s.flush()
 	end := s.line.arrive()
 	for n < len(b) && (s.more || s.line.from < s.line.to) {
 		k, err := s.conn.Read(b[n:])
 		n += k
 		if s.more = err == nil; err != nil && err != errNotNow {
 			s.err = err
+			s.flush() // what is wrong with it, for the other node
 			break
 		}
+	}
+	if end == nil && n == 0 {
+		end = s.broken
 	}
 	if s.err == nil && s.line.from == s.line.to && !s.more {
 		s.err = end
