@@ -168,9 +168,10 @@ func (c *candidate) Lag() (n uint64) {
 	return n
 }
 
-// even moves rings off stripes that died, and back onto those that live again.
+// even moves rings off stripes that died, and back onto those that live again. Who lives it also notes while it carries none: they are placed by
+// that when it does.
 func (c *candidate) even() {
-	if !c.holds || len(c.stripes) == 1 {
+	if len(c.stripes) == 1 {
 		return
 	}
 	for i, w := range c.stripes {
@@ -184,6 +185,9 @@ func (c *candidate) even() {
 			}
 		}
 		c.spread.Lag(name, w.Lag(c.leg.channel))
+	}
+	if !c.holds {
+		return
 	}
 	for r, at := range c.has {
 		to, err := c.place(r)

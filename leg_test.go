@@ -66,3 +66,44 @@ func TestWayThatRefusesOneRingLetsGoOfTheOthers(t *testing.T) {
 		t.Errorf("when it refuses nothing: %v, %v, %v, it has %d", done, err, c.err, len(way.has))
 	}
 }
+
+// mortal is a way that takes every ring, and lives or does not.
+type mortal struct {
+	netio.Way
+	dead bool
+}
+
+func (m *mortal) Add(string, *ring.Ring) error            { return nil }
+func (m *mortal) Remove(string, *ring.Ring) (bool, error) { return true, nil }
+func (m *mortal) Alive(string) bool                       { return !m.dead }
+func (m *mortal) Lag(string) uint64                       { return 0 }
+
+// A way whose parallel links all died under it, and live again, is taken up again; one whose links are dead keeps rings all the same.
+func TestWayIsTakenUpAgainOnceItsLinksLive(t *testing.T) {
+	r, err := ring.Create(ring.Options{Heap: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	links := [2]mortal{}
+	l := &leg{channel: "trades", rings: []*ring.Ring{r}}
+	c, err := newCandidate(l, "tcp", []netio.Way{&links[0], &links[1]}, topo.RoundRobin, topo.Breaker{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.ways = []*candidate{c}
+	if done, err := c.Add(); !done || err != nil {
+		t.Fatal(done, err)
+	}
+	links[0].dead, links[1].dead = true, true
+	c.even()
+	if done, err := c.Remove(); !done || err != nil {
+		t.Fatal(done, err)
+	}
+	c.even()
+	links[0].dead, links[1].dead = false, false
+	c.even()
+	if done, err := c.Add(); !done || err != nil {
+		t.Errorf("its links live: %v, %v", done, err)
+	}
+}
