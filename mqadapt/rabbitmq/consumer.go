@@ -59,9 +59,10 @@ func (c *consumer) work() {
 		if last := t.all(c.acked.Load()); last > 0 {
 			_ = c.ch.Ack(last, true) // a fault is the connection's end, which Get tells
 		}
-		for _, tag := range c.marks.reached(told) {
-			alone[tag] = true
-			_ = c.ch.Ack(tag, false)
+		for _, tag := range c.marks.reached(t.told) {
+			if t.one(tag) {
+				_ = c.ch.Ack(tag, false)
+			}
 		}
 	}
 	for {
