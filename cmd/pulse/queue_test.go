@@ -28,10 +28,11 @@ channels:
 	eventually(t, "the trades go by tcp", func() bool { return n.medium("left", "trades") == "tcp" && n.delivered("sink") > 0 })
 	began := time.Now()
 	n.cutTCP("middle", true)
+	cut := time.Now()
 	eventually(t, "the trades go by queue", func() bool {
 		return strings.Contains(n.run["left"].out.String(), "failover by journal to middle, channel trades")
 	})
-	t.Logf("seen after %s", time.Since(began).Round(time.Millisecond))
+	t.Logf("seen %s to %s after the cut", time.Since(cut).Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
 	eventually(t, "explain says what carries them", func() bool {
 		p := start(t, "explain", n.file, "--channel", "trades", "--dir", n.dirOf("left"))
 		return p.end() == 0 && strings.Contains(p.out.String(), "now         by journal; 1 rings")

@@ -280,10 +280,11 @@ channels:
 	before := n.status("left").Carriages[0] // quic may have been up first
 	began := time.Now()
 	n.cutTCP("middle", true)
+	cut := time.Now()
 	eventually(t, "the trades go by quic", func() bool {
 		return strings.Contains(n.run["left"].out.String(), "failover by quic to middle, channel trades")
 	})
-	t.Logf("seen after %s", time.Since(began).Round(time.Millisecond))
+	t.Logf("seen %s to %s after the cut", time.Since(cut).Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
 	time.Sleep(time.Until(began.Add(3 * time.Second))) // the cut lasts
 	n.cutTCP("middle", false)
 	eventually(t, "the trades go by tcp again", func() bool { return n.medium("left", "trades") == "tcp" })
