@@ -141,9 +141,10 @@ func (d *dialer) connect() (*quic.Conn, error) {
 	l.mu.Lock()
 	bind := d.bind
 	l.mu.Unlock()
-	if !bind.IsValid() {
+	to := d.address().Addr().Unmap()
+	if !bind.IsValid() || bind.Addr().Unmap().Is4() != to.Is4() { // what Migrate was given is of one family, the node's addresses maybe of two
 		bind = netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
-		if d.address().Addr().Unmap().Is6() {
+		if to.Is6() {
 			bind = netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
 		}
 	}

@@ -123,3 +123,26 @@ func TestMigrationThatLeadsNowhereChangesNothing(t *testing.T) {
 		t.Errorf("%d connections", n)
 	}
 }
+
+// The address that Migrate left behind does not keep a node from those of its others that are of the other family.
+func TestNewSearchIsNotBoundToTheMigratedFamily(t *testing.T) {
+	b := newBed(t)
+	b.dial.Connect = 300 * time.Millisecond
+	b.channels(link.Reliable, netio.InboxOptions{Capacity: 1 << 16}, "ticks")
+	b.open().connect()
+	one := newSource(t, ring.Options{Capacity: 1 << 16})
+	must(t, b.link.Add("ticks", one.ring))
+	b.carried(one, 100, 64)
+	must(t, b.link.Migrate(context.Background(), netip.MustParseAddrPort("127.0.0.2:0")))
+	b.link.mu.Lock()
+	d := *b.link.dial
+	b.link.mu.Unlock()
+	d.To, d.at, d.wires = netip.MustParseAddrPort("[::1]:9"), 0, nil // where nobody answers
+	_, err := d.connect()
+	for _, w := range d.wires {
+		must(t, w.close())
+	}
+	if err == nil || !strings.Contains(err.Error(), "no connection within") {
+		t.Error(err)
+	}
+}
