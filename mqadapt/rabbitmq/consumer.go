@@ -171,7 +171,10 @@ func (c *consumer) AckOne(position uint64) error {
 	if c.over.Load() {
 		return c.q.overError()
 	}
-	c.ones <- position
+	select {
+	case c.ones <- position:
+	case <-c.stopped: // Get tells why
+	}
 	return nil
 }
 

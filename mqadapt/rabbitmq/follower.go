@@ -32,7 +32,7 @@ type follower struct {
 	in      chan lent // from work to Get
 	acked   atomic.Uint64
 	fresh   chan struct{} // acked was moved
-	ones    chan uint64   // acknowledged by themselves; there is room for all that are lent
+	ones    chan uint64   // acknowledged by themselves
 	stop    chan struct{}
 	stopped chan struct{}
 	over    atomic.Bool
@@ -108,10 +108,7 @@ func (f *follower) work() {
 			_ = f.place.Ack(f.word, true) // it, and what was before it, has a successor; a fault is the connection's end
 			f.word = w.DeliveryTag
 		case one := <-f.ones:
-			if i := slices.IndexFunc(f.tags, func(l lent) bool { return l.position == one }); i >= 0 {
-				_ = f.ch.Ack(f.tags[i].tag, false)
-				f.tags = slices.Delete(f.tags, i, i+1)
-			}
+			f.alone(one)
 		case <-f.fresh:
 			f.tell()
 		case <-f.stop:
@@ -193,7 +190,7 @@ func (f *follower) subscribe(from uint64) (<-chan amqp.Delivery, error) {
 	return f.ch.Consume(f.q.options.Name, "", false, false, false, false, args)
 }
 
-// carry hands a delivery to Get. There is room: the broker gives no more than Prefetch that are not acknowledged.
+// carry hands a delivery to Get, once there is room: the broker lends whole chunks of a stream, more than Prefetch.
 func (f *follower) carry(d *amqp.Delivery) {
 	offset, _ := d.Headers[offsetArg].(int64)
 	l := lent{tag: d.DeliveryTag, position: uint64(offset) + 1, body: d.Body}
@@ -206,7 +203,26 @@ func (f *follower) carry(d *amqp.Delivery) {
 	}
 	f.next = uint64(offset) + 1
 	f.tags = append(f.tags, lent{tag: l.tag, position: l.position})
-	f.in <- l
+	for {
+		select {
+		case f.in <- l:
+			return
+		case one := <-f.ones:
+			f.alone(one)
+		case <-f.stop:
+			return
+		case <-f.ended:
+			return
+		}
+	}
+}
+
+// alone tells the broker of one delivery.
+func (f *follower) alone(position uint64) {
+	if i := slices.IndexFunc(f.tags, func(l lent) bool { return l.position == position }); i >= 0 {
+		_ = f.ch.Ack(f.tags[i].tag, false) // a fault is the connection's end, which Get tells
+		f.tags = slices.Delete(f.tags, i, i+1)
+	}
 }
 
 // tell gives the broker what is acknowledged: room for more deliveries, and the position for who comes after.
@@ -297,7 +313,10 @@ func (f *follower) AckOne(position uint64) error {
 	if f.over.Load() {
 		return f.q.overError()
 	}
-	f.ones <- position
+	select {
+	case f.ones <- position:
+	case <-f.stopped: // Get tells why
+	}
 	return nil
 }
 
