@@ -73,7 +73,7 @@ func (n *nodes) explains(node, channel string, words ...string) {
 func TestPipelineNeedsNoSecretFile(t *testing.T) {
 	protocols := []string{"udp"}
 	if os.Getenv("PULSE_SCALE") == "1" {
-		// Once in some thirty runs the last messages past the kernel's sockets did not come, on a busy machine; it is not known why.
+		// Once in some forty runs the last messages past the kernel's sockets did not come, on a busy machine; it is not known why.
 		protocols = append(protocols, "xdp")
 	}
 	for _, protocol := range protocols {
