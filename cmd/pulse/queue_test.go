@@ -26,6 +26,7 @@ channels:
 `)
 	n.act["feed"] = n.actor("left", "feed", "--rate", "20000", "--count", "200000")
 	eventually(t, "the trades go by tcp", func() bool { return n.medium("left", "trades") == "tcp" && n.delivered("sink") > 0 })
+	time.Sleep(1100 * time.Millisecond) // messages flow for longer than has to lie between two changes
 	began := time.Now()
 	n.cutTCP("middle", true)
 	cut := time.Now()
