@@ -277,8 +277,8 @@ channels:
 `)
 	n.act["feed"] = n.actor("left", "feed", "--rate", "20000", "--count", "240000")
 	eventually(t, "the trades go by tcp", func() bool { return n.medium("left", "trades") == "tcp" && n.delivered("sink") > 0 })
-	before := n.status("left").Carriages[0] // quic may have been up first
 	time.Sleep(1100 * time.Millisecond)     // messages flow for longer than has to lie between two changes
+	before := n.status("left").Carriages[0] // quic may have been up first
 	began := time.Now()
 	n.cutTCP("middle", true)
 	cut := time.Now()
