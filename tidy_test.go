@@ -23,6 +23,7 @@ var floors = []struct {
 	{"internal/brokers", 1, "real brokers, for tests and measurements of queues; knows no client"},
 	{"internal/simnet", 0, "a network gone bad, for tests of anything; a leaf"},
 	{"internal/netlab", 1, "networks of namespaces, made through internal/sys"},
+	{"internal/tally", 1, "numbers in mapped memory, for whoever counts"},
 	{"ring", 1, "bytes in mapped memory; knows no frame"},
 	{"numa", 1, "cores, nodes, loops"},
 	{"seal/pack", 0, "compressors, met by the codec only"},

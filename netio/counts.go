@@ -1,0 +1,32 @@
+package netio
+
+// Count is one number of a way or a queue, since it was opened.
+type Count struct {
+	Channel   string // empty: all of the way's
+	What      What
+	Direction string // "out", "in"; empty: both
+	Reason    string // of what was dropped or refused
+	Value     uint64
+}
+
+// What is what a Count counts.
+type What uint8
+
+// What ways and queues count.
+const (
+	CountFrames      What = iota // carried or delivered; of a queue: accepted, or taken into mirrors
+	CountBytes                   // of payload that a medium was given, or brought
+	CountDatagrams               // sent or arrived
+	CountEnvelopes               // that a queue took or gave
+	CountAgain                   // frames that were carried once more
+	CountConnections             // that came about
+	CountLost                    // frames that were given up
+	CountDropped                 // datagrams or frames, by reason
+	CountUnknown                 // envelopes of which the queue's answer never came
+	CountRefused                 // envelopes or deliveries, by reason
+)
+
+// Counted is a Way, a QueueWay or what Queues.Take returns that says what it counts. It may be asked from any goroutine.
+type Counted interface {
+	Counts(tell func(Count))
+}
