@@ -53,6 +53,10 @@ type Config struct {
 	// HoldDown is how long a preferred way must have been well before a channel goes back to it; 0 is that of route.FailoverOptions.
 	HoldDown time.Duration
 
+	// Unwatched has nothing told of this process in its stats file, which others read what it does from: see package route/watch. A process
+	// without Dir has none.
+	Unwatched bool
+
 	// Notes, if set, is told of what becomes of the ways to other nodes. It runs on any goroutine and must not block.
 	Notes func(netio.Note)
 }

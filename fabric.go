@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"net/netip"
@@ -60,7 +59,7 @@ type fabric struct {
 	order   []*leg
 	shares  []*share
 	queues  map[string]netio.Queues // by backend
-	takes   map[netio.QueueLine]io.Closer
+	takes   map[netio.QueueLine]taking
 	leaving []leaver
 	besides map[legKey]*beside
 	crew    *netio.Crew // of twins and comparisons; nil: there was none yet
@@ -90,7 +89,7 @@ type leaver struct {
 func openFabric(ctx context.Context, n *Node, l *layout) (*fabric, error) {
 	began := time.Now()
 	f := &fabric{node: n, config: &n.config, began: began, start: uint64(began.UnixNano()), ways: map[string]netio.Ways{}, links: map[linkKey]*joint{},
-		mirrors: map[string]*netio.Mirrors{}, queues: map[string]netio.Queues{}, takes: map[netio.QueueLine]io.Closer{},
+		mirrors: map[string]*netio.Mirrors{}, queues: map[string]netio.Queues{}, takes: map[netio.QueueLine]taking{},
 		outs: map[string]*outgoing{}, legs: map[legKey]*leg{}, faults: map[string]string{}, besides: map[legKey]*beside{}, comparisons: map[string]*comparison{},
 		brought: map[string][]*ring.Ring{}, calls: make(chan func()), over: make(chan struct{})}
 	f.accord = newAccord(f)
@@ -309,6 +308,7 @@ func (f *fabric) join(key linkKey, far netio.Far) error {
 		}
 		f.ways[key.protocol] = ways
 	}
+	f.node.observer.times(key, far)
 	w, err := ways.To(far)
 	if err != nil {
 		return fmt.Errorf("transport: %s to node %q: %w", key.protocol, key.node, err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/alphapulse/transport/internal/sys"
 	"github.com/alphapulse/transport/ring"
+	"github.com/alphapulse/transport/route/watch"
 )
 
 const (
@@ -42,6 +43,8 @@ type Node struct {
 	layout atomic.Pointer[layout] // nil without a topology
 	fabric *fabric                // nil where another process joins the node to others
 	ours   *os.File               // says so
+
+	observer *observer // nil: nothing is told of this process
 
 	slowest slowest
 }
@@ -77,6 +80,11 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 		if err := n.join(ctx, l); err != nil {
 			return nil, errors.Join(err, n.Close())
 		}
+	} else {
+		n.watch(n.processName())
+	}
+	if n.observer != nil {
+		n.done.Go(func() { n.observer.observe(ctx) })
 	}
 	return n, nil
 }
@@ -93,6 +101,7 @@ func (n *Node) join(ctx context.Context, l *layout) (err error) {
 	if alone, err := sys.LockByte(n.ours, 0); err != nil || !alone {
 		return errors.Join(fmt.Errorf("transport: another process joins node %q of %s to others", l.at, n.config.Dir), err)
 	}
+	n.watch(watch.NodeProcess)
 	n.fabric, err = openFabric(ctx, n, l)
 	return err
 }
@@ -188,6 +197,7 @@ func (n *Node) Subscriber(channel string) (*Subscriber, error) {
 		return nil, fmt.Errorf("transport: node: %w", net.ErrClosed)
 	}
 	s := newSubscriber(channel, n.config.Channels[channel])
+	s.begin(n.observer.delivered(channel))
 	if err := n.refresh(s); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -207,7 +217,13 @@ func (n *Node) look(ctx context.Context) {
 		case <-tick.C:
 		}
 		n.mu.Lock()
-		n.subs = slices.DeleteFunc(n.subs, func(s *Subscriber) bool { return s.isClosed() })
+		n.subs = slices.DeleteFunc(n.subs, func(s *Subscriber) bool {
+			gone := s.isClosed()
+			if gone {
+				n.observer.closed(s)
+			}
+			return gone
+		})
 		for _, s := range n.subs {
 			_ = n.refresh(s) // Subscriber.Err has it
 		}
@@ -290,6 +306,7 @@ func (n *Node) Close() error {
 			faults = append(faults, ignoreClosed(r.Close()))
 		}
 	}
+	faults = append(faults, n.observer.close())
 	return errors.Join(faults...)
 }
 

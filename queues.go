@@ -274,7 +274,7 @@ func (f *fabric) take(l *layout) error {
 		}
 	}
 	for q, end := range due {
-		if f.takes[q] != nil {
+		if _, ok := f.takes[q]; ok {
 			continue
 		}
 		t, err := f.takeOne(q, end)
@@ -282,7 +282,7 @@ func (f *fabric) take(l *layout) error {
 			faults = append(faults, err)
 			continue
 		}
-		f.takes[q] = t
+		f.takes[q] = taking{t, end.backend}
 	}
 	return errors.Join(faults...)
 }
@@ -291,6 +291,12 @@ func (f *fabric) take(l *layout) error {
 type queueEnd struct {
 	backend string
 	secret  *seal.Secret
+}
+
+// taking is a line that is taken from, and which kind of queue it is.
+type taking struct {
+	io.Closer
+	backend string
 }
 
 func (f *fabric) takeOne(q netio.QueueLine, end queueEnd) (t io.Closer, err error) {

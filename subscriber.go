@@ -15,6 +15,7 @@ type Subscriber struct {
 	turn  int     // the feed that Poll looks at first
 	busy  bool    // within Poll
 	ended bool    // closed within Poll, by its function
+	watched
 	roster
 }
 
@@ -70,6 +71,7 @@ func (s *Subscriber) take(f *feed, max int, fn func(seal.Frame)) (int, error) {
 		}
 		return 0, f.reader.Err()
 	}
+	s.took(n, f.batch[0].Stamp())
 	frame := seal.Frame{Source: f.source, Epoch: f.reader.Epoch(), Seq: f.reader.First()}
 	for i, r := range f.batch[:n] {
 		frame.Stamp, frame.Payload = r.Stamp(), r.Payload()

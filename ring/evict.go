@@ -26,6 +26,24 @@ func (r *Ring) Behind() (n uint64, err error) {
 	return n, err
 }
 
+// Extent is how far the ring has come: the position after the last commit, and the number of the message that comes next. A mirror that was just
+// made may not know; then it is where the ring begins.
+func (r *Ring) Extent() (pos, seq uint64, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed && r.users == 0 {
+		return 0, 0, ErrClosed
+	}
+	err = sys.Guard(func() error { // the file may have been cut
+		pos, seq = r.geo.capacity, firstSeq
+		if m, ok := r.data.tail(); ok {
+			pos, seq = m.pos, m.seq
+		}
+		return nil
+	})
+	return pos, seq, err
+}
+
 // Evict is Writer.Evict for who is not the writer: any goroutine of the process that has the ring's Writer may call it, while the Writer is
 // at work, too. The reader is one that Readers listed; if it has moved since, or another has its slot, it stays. It reports whether
 // the reader is cut off.

@@ -97,6 +97,15 @@ type FileFacts struct {
 	HugePages bool // the file lies on hugetlbfs
 }
 
+// DiskSpace is how many bytes the file system of path has left for who is not root, and how many it has.
+func DiskSpace(path string) (free, size uint64, err error) {
+	var sfs unix.Statfs_t
+	if err := unix.Statfs(path, &sfs); err != nil {
+		return 0, 0, &fs.PathError{Op: "statfs", Path: path, Err: err}
+	}
+	return sfs.Bavail * uint64(sfs.Bsize), sfs.Blocks * uint64(sfs.Bsize), nil
+}
+
 // Facts reads what the kernel knows of f.
 func Facts(f *os.File) (FileFacts, error) {
 	var st unix.Stat_t

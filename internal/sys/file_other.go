@@ -63,6 +63,9 @@ type FileFacts struct {
 	HugePages bool // the file lies on huge pages
 }
 
+// DiskSpace answers errors.ErrUnsupported.
+func DiskSpace(string) (free, size uint64, err error) { return 0, 0, errors.ErrUnsupported }
+
 // Facts answers errors.ErrUnsupported.
 func Facts(*os.File) (FileFacts, error) { return FileFacts{}, errors.ErrUnsupported }
 

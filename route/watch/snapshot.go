@@ -79,7 +79,25 @@ func Read(path string) (*Snapshot, error) {
 			return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Value, y.Value))
 		}))
 	})
+	s.Samples = merge(s.Samples)
 	return s, nil
+}
+
+// merge makes one sample of those that are about the same: two subscribers of a channel have a histogram each.
+func merge(all []Sample) (out []Sample) {
+	for _, one := range all {
+		if n := len(out); n > 0 && out[n-1].Metric.Name == one.Metric.Name && slices.Equal(out[n-1].Labels, one.Labels) {
+			if last := &out[n-1]; last.Counts != nil {
+				sum := &Counts{}
+				sum.Add(last.Counts)
+				sum.Add(one.Counts)
+				last.Counts = sum
+			}
+			continue
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 func order(name string) int {
