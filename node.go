@@ -285,6 +285,7 @@ func (n *Node) Close() error {
 	}
 	n.closed = true
 	n.mu.Unlock()
+	n.Tell(context.Background()) // its last words
 	n.cancel()
 	n.done.Wait()
 	var faults []error

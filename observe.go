@@ -31,15 +31,15 @@ import (
 type observer struct {
 	node  *Node
 	board *watch.Board
-	since time.Time
 
+	turns sync.Mutex         // a round
 	rings map[string]outfile // attached here, by path
 
-	mu     sync.Mutex
-	gone   map[string]passed          // by channel, of subscribers that are closed
-	spare  map[string][]*watch.Spread // theirs, for those to come
-	hops   map[hopKey]*watch.Spread   // of ways: they stay, since a way that is opened anew goes on with its own
-	failed error
+	mu    sync.Mutex
+	gone  map[string]passed          // by channel, of subscribers that are closed
+	spare map[string][]*watch.Spread // theirs, for those to come
+	hops  map[hopKey]*watch.Spread   // of ways: they stay, since a way that is opened anew goes on with its own
+
 }
 
 // passed is what subscribers that are closed were handed and lost.
@@ -64,7 +64,7 @@ func (n *Node) watch(name string) {
 		n.note(netio.Note{What: "trouble", Err: fmt.Errorf("transport: nothing is told of this process: %w", err)})
 		return
 	}
-	n.observer = &observer{node: n, board: b, since: time.Now(), rings: map[string]outfile{}, gone: map[string]passed{}, spare: map[string][]*watch.Spread{},
+	n.observer = &observer{node: n, board: b, rings: map[string]outfile{}, gone: map[string]passed{}, spare: map[string][]*watch.Spread{},
 		hops: map[hopKey]*watch.Spread{}}
 }
 
@@ -95,8 +95,17 @@ func (o *observer) observe(ctx context.Context) {
 	}
 }
 
+// Tell puts what is known now into the stats file; a node does so four times a second by itself. It does nothing where there is none.
+func (n *Node) Tell(ctx context.Context) {
+	if n.observer != nil {
+		n.observer.round(ctx)
+	}
+}
+
 func (o *observer) round(ctx context.Context) {
-	o.board.Round(time.Now(), func() {
+	o.turns.Lock()
+	defer o.turns.Unlock()
+	o.board.Round(time.Now(), func() bool {
 		l := o.node.layout.Load()
 		if l != nil {
 			o.board.Gauge(watch.NodeInfo, 1, l.version)
@@ -107,9 +116,9 @@ func (o *observer) round(ctx context.Context) {
 		o.subscribers()
 		o.readRings()
 		if o.node.fabric != nil {
-			o.carriages(ctx)
-			o.beside(ctx)
+			return o.carriages(ctx) && o.beside(ctx)
 		}
+		return true
 	})
 }
 

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
 	"github.com/alphapulse/transport/netio"
@@ -11,11 +12,11 @@ import (
 
 // What an observer says of a node's ways to others.
 
-// carriages says how channels go, and what ways and queues count.
-func (o *observer) carriages(ctx context.Context) {
+// carriages says how channels go, and what ways and queues count. It reports false when the node closes meanwhile.
+func (o *observer) carriages(ctx context.Context) bool {
 	all, err := o.node.Carriages(ctx)
 	if err != nil {
-		return // the node closes
+		return false
 	}
 	b := o.board
 	for _, c := range all {
@@ -38,7 +39,7 @@ func (o *observer) carriages(ctx context.Context) {
 			b.Count(watch.ShadowSkipped, s.Skipped, c.Channel, c.Node, s.Medium)
 		}
 	}
-	_ = o.node.fabric.call(ctx, o.counts) // as above
+	return o.node.fabric.call(ctx, o.counts) == nil
 }
 
 // breakerLevel is a breaker's state as a number.
@@ -52,34 +53,32 @@ func breakerLevel(state string) float64 {
 	return 0
 }
 
-// beside says what is compared, and agreed.
-func (o *observer) beside(ctx context.Context) {
+// beside says what is compared, agreed and refused.
+func (o *observer) beside(ctx context.Context) bool {
 	b := o.board
-	if all, err := o.node.Comparisons(ctx); err == nil {
-		for _, c := range all {
-			b.Count(watch.ShadowMatched, c.Matched, c.Channel)
-			b.Count(watch.ShadowDiffers, c.Different, c.Channel, "different")
-			b.Count(watch.ShadowDiffers, c.Missing, c.Channel, "missing")
-			b.Count(watch.ShadowDiffers, c.Extra, c.Channel, "extra")
-			b.Count(watch.ShadowDiffers, c.Late, c.Channel, "late")
+	compared, err1 := o.node.Comparisons(ctx)
+	for _, c := range compared {
+		b.Count(watch.ShadowMatched, c.Matched, c.Channel)
+		b.Count(watch.ShadowDiffers, c.Different, c.Channel, "different")
+		b.Count(watch.ShadowDiffers, c.Missing, c.Channel, "missing")
+		b.Count(watch.ShadowDiffers, c.Extra, c.Channel, "extra")
+		b.Count(watch.ShadowDiffers, c.Late, c.Channel, "late")
+	}
+	accords, err2 := o.node.Accords(ctx)
+	for _, a := range accords {
+		b.Fact(watch.AccordAgreed, a.Agreed, a.Channel, a.Node)
+		if a.Error > 0 {
+			b.Gauge(watch.AccordOffset, a.Ahead.Seconds(), a.Channel, a.Node)
+			b.Gauge(watch.AccordError, a.Error.Seconds(), a.Channel, a.Node)
 		}
 	}
-	if all, err := o.node.Accords(ctx); err == nil {
-		for _, a := range all {
-			b.Fact(watch.AccordAgreed, a.Agreed, a.Channel, a.Node)
-			if a.Error > 0 {
-				b.Gauge(watch.AccordOffset, a.Ahead.Seconds(), a.Channel, a.Node)
-				b.Gauge(watch.AccordError, a.Error.Seconds(), a.Channel, a.Node)
-			}
+	refused, err3 := o.node.Refused(ctx)
+	for _, r := range refused {
+		for why, n := range r.Reasons {
+			b.Count(watch.QueueRefused, n, r.Channel, r.Queue, why)
 		}
 	}
-	if all, err := o.node.Refused(ctx); err == nil {
-		for _, r := range all {
-			for why, n := range r.Reasons {
-				b.Count(watch.QueueRefused, n, r.Channel, r.Queue, why)
-			}
-		}
-	}
+	return errors.Join(err1, err2, err3) == nil
 }
 
 // counts says what ways and queues count. It runs on the fabric's goroutine.

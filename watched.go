@@ -19,10 +19,10 @@ type watched struct {
 	from      time.Time     // the clock that stamps are of, less what has passed since then
 	base      uint64
 
-	taken uint64
-	turn  uint32
-	asked atomic.Bool // set by the node
-	seen  sys.Mem     // taken, and how many are lost: by the subscriber, for the node
+	taken   uint64
+	batches uint32
+	asked   atomic.Bool // set by the node
+	seen    sys.Mem     // taken, and how many are lost: by the subscriber, for the node
 }
 
 const (
@@ -42,7 +42,7 @@ func (s *Subscriber) took(n int, stamp uint64) {
 	}
 	s.taken += uint64(n)
 	s.seen.Store64(seenTaken, s.taken)
-	if s.turn++; s.turn%timeEvery == 0 || s.asked.Load() {
+	if s.batches++; s.batches%timeEvery == 0 || s.asked.Load() {
 		s.time(stamp)
 	}
 }

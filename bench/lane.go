@@ -20,6 +20,7 @@ const (
 	kindLine    = "line"    // two words, each on a line of its own
 	kindSlots   = "slots"   // hand-written rings of fixed slots
 	kindRing    = "ring"    // package ring
+	kindNode    = "node"    // a Publisher and a Subscriber
 	kindUnix    = "unix"    // stream socket
 	kindChannel = "channel" // Go channel; both ends in this process
 	kindUDP     = "udp"     // rings, carried by package udp
@@ -79,6 +80,8 @@ type laneSpec struct {
 	Stopped  bool     `json:"stopped,omitempty"`  // of a crowd: the last channel's reader does not read
 	Papers   *papers  `json:"papers,omitempty"`   // over QUIC, and TCP with TLS: certificates of both sides
 	Past     string   `json:"past,omitempty"`     // past the kernel's sockets, by AF_XDP attached that way
+
+	Watched bool `json:"watched,omitempty"` // what it does is told in stats files
 
 	Naps   bool `json:"naps,omitempty"`   // of publish lanes: the local reader sleeps between two looks
 	Synced bool `json:"synced,omitempty"` // on disk: a sync for each batch
@@ -327,6 +330,8 @@ func openNear(s laneSpec, b board, seed uint64) (near, error) {
 			return newRingPing(s, seed)
 		}
 		return newRingSource(s, seed)
+	case kindNode:
+		return newNodeSource(s, seed)
 	case kindUnix:
 		return newUnixNear(s, seed)
 	case kindChannel:
@@ -373,6 +378,8 @@ func openFar(s laneSpec, b board) (far, error) {
 			return newRingPong(s)
 		}
 		return newRingSink(s)
+	case kindNode:
+		return newNodeSink(s)
 	case kindUnix:
 		return newUnixFar(s)
 	case kindStall:

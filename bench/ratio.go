@@ -17,6 +17,11 @@ type Spread struct {
 	Lo     float64 `json:"lo"`
 	Hi     float64 `json:"hi"`
 	Pairs  int     `json:"pairs"`
+
+	// The median of many more rounds is between SureLo and SureHi, 95 times of a hundred: order statistics, which suppose no distribution. Fewer
+	// than six pairs cannot say so much; then both are 0.
+	SureLo float64 `json:"sure_lo"`
+	SureHi float64 `json:"sure_hi"`
 }
 
 // Ratio is one lane divided by another, round by round. A field is nil where a lane does not have the figure.
@@ -63,12 +68,30 @@ func spreadOf(a, b []sample, figure func(sample) float64) *Spread {
 		return nil
 	}
 	slices.Sort(quotients)
-	return &Spread{
+	s := &Spread{
 		Median: quantile(quotients, 0.5),
 		Lo:     quantile(quotients, spreadLo),
 		Hi:     quantile(quotients, spreadHi),
 		Pairs:  len(quotients),
 	}
+	if k := outside(len(quotients)); k >= 0 {
+		s.SureLo, s.SureHi = quotients[k], quotients[len(quotients)-1-k]
+	}
+	return s
+}
+
+// outside is how many of n sorted values may be left out at each end for the rest to hold their median with 95 % certainty: the largest k for
+// which at most k of n fair coins show heads in less than 2.5 % of all cases. -1: there is none.
+func outside(n int) int {
+	k, sum, log := -1, 0.0, -float64(n)*math.Ln2 // of the chance of exactly 0 heads
+	for i := range n {
+		if sum += math.Exp(log); sum > 0.025 {
+			return k
+		}
+		k = i
+		log += math.Log(float64(n-i)) - math.Log(float64(i+1))
+	}
+	return k
 }
 
 // quantile reads the q-quantile (0 to 1) out of sorted, between neighbours where it falls between them. Zero for nothing.

@@ -117,6 +117,7 @@ var catalogue = []struct {
 	{"mq/redis", "256-byte messages into a stream of Redis, accepted at process-crash durability", func(s Setup) Workload { return MQRedis{s} }},
 	{"mq/kafka", "256-byte messages into a topic of Kafka, accepted by all replicas in sync", func(s Setup) Workload { return MQKafka{s} }},
 	{"mq/rabbitmq", "256-byte messages into a quorum queue of RabbitMQ, confirmed", func(s Setup) Workload { return MQRabbitMQ{s} }},
+	{"observe", "what stats files cost the messages that they tell of", func(s Setup) Workload { return Observe{s} }},
 	{"compare", "direct ways and queues beside each other, and what they cost a publisher", func(s Setup) Workload { return Compare{s} }},
 }
 

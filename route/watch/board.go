@@ -51,21 +51,24 @@ func Post(dir, node, name string) (*Board, error) {
 	return nil, fmt.Errorf("watch: %d living processes of %s are called %q", most, dir, name)
 }
 
-// Round puts what fn says, and takes out what it does not say.
-func (b *Board) Round(now time.Time, fn func()) {
+// Round puts what fn says, and takes out what it does not say, unless fn reports that it could not say all.
+func (b *Board) Round(now time.Time, fn func() (all bool)) {
 	if b == nil {
 		return
 	}
 	b.turn++
-	fn()
+	all := fn()
 	b.Count(WatchUnkept, b.lost())
+	b.file.Beat(now)
+	if !all {
+		return
+	}
 	for text, s := range b.now {
 		if s.turn != b.turn {
 			s.value.Remove()
 			delete(b.now, text)
 		}
 	}
-	b.file.Beat(now)
 }
 
 func (b *Board) lost() uint64 {

@@ -1,0 +1,142 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"time"
+
+	"github.com/alphapulse/transport"
+	"github.com/alphapulse/transport/internal/sys"
+	"github.com/alphapulse/transport/ring"
+	"github.com/alphapulse/transport/route/watch"
+	"github.com/alphapulse/transport/seal"
+)
+
+// The node lanes are what an engine links: a Publisher, and in another process a Subscriber that polls. Of those that are watched all is
+// told, and read, tellEvery while a slice lasts: some hundred times as often as a node tells by itself.
+const (
+	nodeChannel = "bench"
+	tellEvery   = 2 * time.Millisecond
+)
+
+func openBenchNode(s laneSpec, source string) (*transport.Node, error) {
+	return transport.Open(context.Background(), transport.Config{Dir: filepath.Clean(s.Path), Source: source, Unwatched: !s.Watched,
+		Channels: map[string]transport.Channel{nodeChannel: {Capacity: streamCapacity, From: ring.Oldest}}})
+}
+
+// scrape tells and reads while a slice lasts, until what it returns is called.
+func (s laneSpec) scrape(n *transport.Node) (end func() error) {
+	if !s.Watched {
+		return func() error { return nil }
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		tick := time.NewTicker(tellEvery)
+		defer tick.Stop()
+		var err error
+		for err == nil {
+			select {
+			case <-ctx.Done():
+				done <- nil
+				return
+			case <-tick.C:
+				n.Tell(ctx)
+				_, err = watch.ReadDir(n.Dir())
+			}
+		}
+		done <- err
+	}()
+	return func() error {
+		cancel()
+		return <-done
+	}
+}
+
+// nodeSource is the near side: it publishes batches, or one message at a time at fixed instants.
+type nodeSource struct {
+	ringSource
+	spec laneSpec
+	node *transport.Node
+	pub  *transport.Publisher
+}
+
+func newNodeSource(s laneSpec, seed uint64) (*nodeSource, error) {
+	n, err := openBenchNode(s, "near")
+	if err != nil {
+		return nil, err
+	}
+	p, err := n.Publisher(nodeChannel)
+	if err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	l := &nodeSource{spec: s, node: n, pub: p}
+	l.ringWriter, l.batch, l.msg = &ringWriter{writer: p.Writer}, max(s.Batch, 1), newPayload(seed, s.Size)
+	copy(l.fixed[:], l.msg)
+	if s.Pattern == patternOneWay {
+		l.rate = s.Rate
+	}
+	return l, nil
+}
+
+func (l *nodeSource) run(s *slice) (err error) {
+	end := l.spec.scrape(l.node)
+	defer func() { err = errors.Join(err, end()) }()
+	l.writer.SetStamp(sys.Monotonic()) // of a stream's slice; one at fixed instants has its own
+	return l.ringSource.run(s)
+}
+
+func (l *nodeSource) close() error { return l.node.Close() }
+
+// nodeSink is the far side.
+type nodeSink struct {
+	spec  laneSpec
+	node  *transport.Node
+	sub   *transport.Subscriber
+	want  uint64
+	fixed [payloadSize]byte
+	timed bool
+}
+
+func newNodeSink(s laneSpec) (*nodeSink, error) {
+	n, err := openBenchNode(s, "far")
+	if err != nil {
+		return nil, err
+	}
+	sub, err := n.Subscriber(nodeChannel)
+	if err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return &nodeSink{spec: s, node: n, sub: sub, timed: s.Pattern == patternOneWay}, nil
+}
+
+func (l *nodeSink) serve(t *turn) (err error) {
+	end := l.spec.scrape(l.node)
+	defer func() { err = errors.Join(err, end()) }()
+	take := func(f seal.Frame) {
+		if l.want++; f.Seq != l.want || len(f.Payload) != payloadSize {
+			t.bad++
+			return
+		}
+		l.fixed = *(*[payloadSize]byte)(f.Payload)
+		if l.timed {
+			recordSince(t, f.Stamp)
+		}
+	}
+	for spins := 1; ; spins++ {
+		n, err := l.sub.Poll(peekAtMost, take)
+		if err != nil {
+			return err
+		}
+		if t.messages += uint64(n); n > 0 {
+			continue
+		}
+		if spins%64 == 0 && t.over() {
+			return nil
+		}
+		sys.Pause()
+	}
+}
+
+func (l *nodeSink) close() error { return l.node.Close() }
