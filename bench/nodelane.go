@@ -13,45 +13,28 @@ import (
 	"github.com/alphapulse/transport/seal"
 )
 
-// The node lanes are what an engine links: a Publisher, and in another process a Subscriber that polls. Of those that are watched all is
-// told, and read, tellEvery while a slice lasts: some hundred times as often as a node tells by itself.
-const (
-	nodeChannel = "bench"
-	tellEvery   = 2 * time.Millisecond
-)
+// The node lanes are what an engine links: a Publisher, and in another process a Subscriber that polls. Of those that are watched each side
+// tells and reads all once in every slice: ten times as often as a node tells by itself.
+const nodeChannel = "bench"
 
 func openBenchNode(s laneSpec, source string) (*transport.Node, error) {
 	return transport.Open(context.Background(), transport.Config{Dir: filepath.Clean(s.Path), Source: source, Unwatched: !s.Watched,
 		Channels: map[string]transport.Channel{nodeChannel: {Capacity: streamCapacity, From: ring.Oldest}}})
 }
 
-// scrape tells and reads while a slice lasts, until what it returns is called.
+// scrape tells and reads once, while a slice lasts. What it returns waits for the end of that.
 func (s laneSpec) scrape(n *transport.Node) (end func() error) {
 	if !s.Watched {
 		return func() error { return nil }
 	}
-	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		tick := time.NewTicker(tellEvery)
-		defer tick.Stop()
-		var err error
-		for err == nil {
-			select {
-			case <-ctx.Done():
-				done <- nil
-				return
-			case <-tick.C:
-				n.Tell(ctx)
-				_, err = watch.ReadDir(n.Dir())
-			}
-		}
+		time.Sleep(2 * warmUp) // within what is measured
+		n.Tell(context.Background())
+		_, err := watch.ReadDir(n.Dir())
 		done <- err
 	}()
-	return func() error {
-		cancel()
-		return <-done
-	}
+	return func() error { return <-done }
 }
 
 // nodeSource is the near side: it publishes batches, or one message at a time at fixed instants.

@@ -165,6 +165,9 @@ func (f *File) entry(kind Kind, text string, value uint64) (int, error) {
 		return 0, fmt.Errorf("%w: %d entries", ErrFull, entries)
 	}
 	f.used[at] = true
+	if most := uint64(at + 1); most > f.mem.Load64(hdrEntries) {
+		f.mem.Store64(hdrEntries, most)
+	}
 	m := f.mem.At(uint64(headerSize + at*entrySize))
 	state := m.Load64(entState)
 	m.Swap64(entState, state+1)

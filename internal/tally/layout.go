@@ -10,6 +10,7 @@ const (
 	hdrPID     = 12 // u32
 	hdrStarted = 16 // ns since 1970
 	hdrBeat    = 24 // ns since 1970, when the owner last said that it is there
+	hdrEntries = 32 // how many entries, from the first, have ever been used
 	hdrNode    = 64 // text of nameSize bytes, its rest zero
 	hdrProcess = 128
 	nameSize   = 64

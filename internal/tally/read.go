@@ -72,7 +72,7 @@ func (r *Reading) take(m sys.Mem, path string) error {
 	}
 	r.Node, r.Process, r.PID = text(m, hdrNode), text(m, hdrProcess), int(m.Load32(hdrPID))
 	r.Started, r.Beat = time.Unix(0, int64(m.Load64(hdrStarted))), time.Unix(0, int64(m.Load64(hdrBeat)))
-	for i := range entries {
+	for i := range min(m.Load64(hdrEntries), entries) {
 		if e, ok := entryAt(m, i); ok {
 			r.Entries = append(r.Entries, e)
 		}
@@ -88,8 +88,8 @@ func text(m sys.Mem, off uint64) string {
 	return string(b)
 }
 
-func entryAt(all sys.Mem, i int) (e Entry, ok bool) {
-	m := all.At(uint64(headerSize + i*entrySize))
+func entryAt(all sys.Mem, i uint64) (e Entry, ok bool) {
+	m := all.At(headerSize + i*entrySize)
 	for range 3 {
 		state := m.Load64(entState)
 		if state == 0 {
