@@ -56,6 +56,8 @@ var floors = []struct {
 	{"bench", 8, "measures everything below"},
 	{"examples", 8, "things to copy from"},
 	{"internal", 8, "what only the program and the tests use"},
+	{"internal/view", 8, "what stats files say, for whoever draws it"},
+	{"internal/web", 9, "the dashboard; embedded"},
 	{"internal/demo", 9, "three processes, reported with bench"},
 	{"cmd", 10, "the program names all"},
 }

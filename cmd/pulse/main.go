@@ -46,7 +46,7 @@ func newRoot() *cobra.Command {
 		},
 	}
 	root.AddCommand(newBench(), newBenchPeer(), newCert(), newChaos(), newDecode(), newDemo(), newDiff(), newExplain(), newFeed(), newInit(), newJournal(),
-		newKeygen(), newPlan(), newProvision(), newRecord(), newRun(), newSchema(), newSink(), newStrategy(), newValidate(), newXDP())
+		newKeygen(), newPlan(), newProvision(), newRecord(), newRun(), newSchema(), newSink(), newStrategy(), newValidate(), newWeb(), newXDP())
 	return root
 }
 

@@ -59,7 +59,7 @@ type nodeStatus struct {
 
 func newRun() *cobra.Command {
 	c := transport.Config{Media: media(), Queues: queues()}
-	past := ""
+	past, page := "", ""
 	cmd := &cobra.Command{
 		Use:   "run FILE --node NAME",
 		Short: "Join a node of a topology to the others",
@@ -80,18 +80,19 @@ func newRun() *cobra.Command {
 			if c.At == "" {
 				return exit(exitUsage, errors.New("run: --node says which node of the topology this is"))
 			}
-			return runNode(cmd.Context(), c, cmd.OutOrStdout())
+			return runNode(cmd.Context(), c, page, cmd.OutOrStdout())
 		},
 	}
 	cmd.Flags().StringVar(&c.At, "node", "", "the node, by its name in FILE")
 	cmd.Flags().StringVar(&c.Dir, "dir", "", "where the rings are (default /dev/shm/pulse-TOPOLOGY-NODE)")
 	cmd.Flags().DurationVar(&c.HoldDown, "hold-down", 0, "how long a preferred way must be well before a channel goes back to it (default 5s)")
 	cmd.Flags().StringVar(&past, "xdp", "", "INTERFACE[:QUEUE,...]: where channels by xdp go past the kernel's sockets, whatever FILE says")
+	cmd.Flags().StringVar(&page, "web", "", "ADDRESS:PORT where a browser finds the node's dashboard (default: nowhere)")
 	cmd.Flags().IntSliceVar(&c.Loop.CPUs, "cpus", nil, "CPUs that the workers are pinned to")
 	return cmd
 }
 
-func runNode(ctx context.Context, c transport.Config, out io.Writer) error {
+func runNode(ctx context.Context, c transport.Config, page string, out io.Writer) error {
 	say := stamped(out)
 	c.Notes = func(n netio.Note) { say(noteLine(n)) }
 	n, err := transport.Open(ctx, c)
@@ -102,6 +103,17 @@ func runNode(ctx context.Context, c transport.Config, out io.Writer) error {
 		return exit(exitRuntime, err)
 	}
 	say(fmt.Sprintf("node %s, topology %s, rings in %s", c.At, n.Version(), n.Dir()))
+	if page != "" {
+		ctx, cancel := context.WithCancel(ctx)
+		served := make(chan error, 1)
+		go func() { served <- serveWeb(ctx, n.Dir(), page, say) }()
+		defer func() {
+			cancel()
+			if err := <-served; err != nil {
+				say(err.Error())
+			}
+		}()
+	}
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
