@@ -51,8 +51,8 @@ vuln: ## known vulnerabilities (needs https://vuln.go.dev)
 cross: ## the other systems compile
 	@scripts/setup.sh go && GOOS=darwin go vet ./... && GOARCH=arm64 go build ./...
 
-tidy: ## rewrites what can be derived: formatting, go.mod, vendorHash
-	@scripts/setup.sh go && gofmt -w . && go mod tidy && go -C tools mod tidy && scripts/vendor-hash.sh --write
+tidy: ## rewrites what can be derived: formatting, go.mod, vendorHash, nix/tuned-host.json
+	@scripts/setup.sh go && gofmt -w . && go mod tidy && go -C tools mod tidy && scripts/vendor-hash.sh --write && go run ./internal/cmd/tunedhost > nix/tuned-host.json
 
 clean: ## what builds and reports leave behind
 	@rm -rf bin report

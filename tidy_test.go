@@ -52,6 +52,7 @@ var floors = []struct {
 	{"route", 3, "plans, links, failover"},
 	{"route/watch/prom", 4, "metrics client; a leaf of the program"},
 	{"route/watch/otel", 4, "traces client; a leaf of the program"},
+	{"internal/doctor", 5, "what a host is like; knows plans and what AF_XDP asks"},
 	{"", 7, "the front door: Node, Publisher, Subscriber"},
 	{"bench", 8, "measures everything below"},
 	{"examples", 8, "things to copy from"},
