@@ -45,8 +45,9 @@ func newRoot() *cobra.Command {
 			ran = true
 		},
 	}
-	root.AddCommand(newBench(), newBenchPeer(), newCert(), newChaos(), newDecode(), newDemo(), newDiff(), newExplain(), newFeed(), newInit(), newJournal(),
-		newKeygen(), newPlan(), newProvision(), newRecord(), newRun(), newSchema(), newSink(), newStrategy(), newValidate(), newWeb(), newXDP())
+	root.AddCommand(newBench(), newBenchPeer(), newCert(), newChaos(), newDecode(), newDemo(), newDiff(), newDoctor(), newExplain(), newFeed(),
+		newInit(), newJitter(), newJournal(), newKeygen(), newPlan(), newProvision(), newRecord(), newRun(), newSchema(), newSink(),
+		newStrategy(), newValidate(), newWeb(), newXDP())
 	return root
 }
 
