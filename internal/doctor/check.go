@@ -192,7 +192,7 @@ func (h *host) check(c check) Result {
 		r.Status = weight
 	}
 	r.remedy = h.remedy(c, f)
-	r.Fix, r.Reboot = r.remedy.String(), c.reboot && len(f.remedy.commands) == 0
+	r.Fix, r.Reboot = r.remedy.String(), c.reboot && len(f.remedy.commands) == 0 && f.remedy.advice == ""
 	return r
 }
 
@@ -201,8 +201,6 @@ func (h *host) remedy(c check, f finding) remedy {
 	m := f.remedy
 	if len(m.commands) == 0 && m.advice == "" {
 		m.advice = c.advice
-	}
-	if len(m.commands) == 0 {
 		for _, s := range c.settings {
 			s.mend(h, &m)
 		}
@@ -242,14 +240,24 @@ func clean(text string) string {
 	return text
 }
 
-// fill replaces the words between @ of a template.
+// fill replaces the words between @ of a template; where no cores are hot by words for a reader.
 func (h *host) fill(template string) string {
 	hot, rest, mask := "CORES", "OTHERS", "MASK"
-	if len(h.hot) > 0 && h.machine != nil {
-		others := without(h.online(), h.hot)
-		hot, rest, mask = cpusText(h.hot), cpusText(others), formatMask(others)
+	if others := h.others(); len(others) > 0 {
+		rest, mask = cpusText(others), formatMask(others)
+	}
+	if len(h.hot) > 0 {
+		hot = cpusText(h.hot)
 	}
 	return strings.NewReplacer(onCPUs, hot, onOthers, rest, onOthersMask, mask, onHugePages, fmt.Sprint(h.hugePages())).Replace(template)
+}
+
+// others are the online CPUs beside the hot ones; none where nothing is hot.
+func (h *host) others() []int {
+	if len(h.hot) == 0 {
+		return nil
+	}
+	return without(h.online(), h.hot)
 }
 
 // hugePages is how many pages of 2 MiB the rings ask for.

@@ -157,7 +157,7 @@ func (h *host) interruptCores() finding {
 			continue
 		}
 		on = append(on, fmt.Sprintf("%d (%s)", irq.number, lastWord(irq.what)))
-		if others := without(h.online(), h.hot); len(others) > 0 {
+		if others := h.others(); len(others) > 0 {
 			f = f.mend(fmt.Sprintf("echo %s > /proc/irq/%d/smp_affinity_list", cpusText(others), irq.number))
 		}
 	}
@@ -168,7 +168,29 @@ func (h *host) interruptCores() finding {
 		return found(good, "%d device interrupts, none on %s", len(r.interrupts), cpusText(h.hot))
 	}
 	f.grade, f.current = bad, fmt.Sprintf("%d of %d on hot cores: %s", len(on), len(r.interrupts), some(on))
+	if h.after != nil {
+		f.current += fmt.Sprintf("; %d arrived there within a second", h.arrived())
+	}
 	return f
+}
+
+// arrived counts the interrupts of others that hot cores took while counters were watched.
+func (h *host) arrived() (n uint64) {
+	before := map[int]map[int]uint64{}
+	for _, irq := range h.before.interrupts {
+		before[irq.number] = irq.counts
+	}
+	for _, irq := range h.after.interrupts {
+		if h.ours(irq) {
+			continue
+		}
+		for _, cpu := range h.hot {
+			if last := before[irq.number][cpu]; irq.counts[cpu] > last {
+				n += irq.counts[cpu] - last
+			}
+		}
+	}
+	return n
 }
 
 // affinity are the CPUs that an interrupt arrives at.

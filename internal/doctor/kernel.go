@@ -168,6 +168,11 @@ func (h *host) features() finding {
 		return skip("the release %q is no version", release)
 	}
 	at := func(a, b int) bool { return major > a || major == a && minor >= b }
+	for _, more := range []string{"kernel.perf_event_paranoid", "net.core.bpf_jit_enable"} { // for who profiles, and for AF_XDP's program
+		if v := h.values(setting{name: more}); v != nil {
+			release += ", " + more + " " + v[0]
+		}
+	}
 	switch {
 	case !at(4, 18):
 		return found(bad, "%s", release)

@@ -137,7 +137,7 @@ func (h *host) hugePagesFree() finding {
 		return skip("/proc/meminfo has no huge pages: %s", h.whyAbsent())
 	}
 	if size != hugePage {
-		return found(bad, "the default size is %s", bytesText(size))
+		return found(bad, "the default size is %s", bytesText(size)).tell("take default_hugepagesz= off the kernel command line, or say 2M")
 	}
 	total, _ := h.meminfo("HugePages_Total")
 	free, _ := h.meminfo("HugePages_Free")

@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -50,7 +52,7 @@ func networkChecks() []check {
 		},
 		{
 			id: "network-drops", title: "nothing is dropped on the way to sockets",
-			reads: "/proc/net/snmp, /proc/net/softnet_stat",
+			reads: "/proc/net/snmp, /proc/net/softnet_stat, /sys/class/net/*/statistics/rx_{missed,fifo}_errors",
 			why:   "drops are evidence where settings are theory",
 			asks:  asks{hft: Fail, balanced: Warn, cloud: Warn}, wanted: each("none"),
 			advice: "enlarge socket buffers and the backlog, give receivers a core of their own; see which counter grows with nstat -az",
@@ -126,6 +128,9 @@ func (h *host) drops() finding {
 		count(name, r.snmp[name], h.before.snmp[name])
 	}
 	count("softnet dropped", r.softnet.dropped, h.before.softnet.dropped)
+	for _, name := range slices.Sorted(maps.Keys(r.missed)) {
+		count(name, r.missed[name], h.before.missed[name])
+	}
 	switch {
 	case len(now) > 0:
 		return found(bad, "within a second: %s", strings.Join(now, ", "))

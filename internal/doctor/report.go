@@ -99,6 +99,21 @@ func (r Report) Failed() (ids []string) {
 	return ids
 }
 
+// Summary is what a measurement says of the host it was taken on.
+type Summary struct {
+	Profile Profile  `json:"profile"`
+	Verdict string   `json:"verdict"`
+	Passed  int      `json:"passed"`
+	Warned  int      `json:"warned"`
+	Skipped int      `json:"skipped"`
+	Failed  []string `json:"failed,omitempty"` // ids
+}
+
+// Summary is the report in a few words.
+func (r Report) Summary() Summary {
+	return Summary{Profile: r.Profile, Verdict: r.Verdict, Passed: r.Count(Pass), Warned: r.Count(Warn), Skipped: r.Count(Skip), Failed: r.Failed()}
+}
+
 // verdict weighs all checks.
 func (r Report) verdict() string {
 	switch {

@@ -79,8 +79,13 @@ func (s setting) fits(value, want string) bool {
 
 // mend adds what makes the setting so.
 func (s setting) mend(h *host, m *remedy) {
-	want := h.fill(s.want.of(h.profile))
-	if want == "" {
+	template := s.want.of(h.profile)
+	want := h.fill(template)
+	switch {
+	case want == "":
+		return
+	case (template == onOthers || template == onOthersMask) && len(h.others()) == 0:
+		m.advice = "leave a core that is not hot to the rest of the host"
 		return
 	}
 	switch s.kind {

@@ -18,6 +18,7 @@ type reading struct {
 	snmp         map[string]uint64
 	softnet      softnet
 	softnetKnown bool
+	missed       map[string]uint64 // packets that cards had no room for, by interface
 	interrupts   []interrupt
 	tasks        map[string]task // by path below proc
 	smi          map[int]uint64  // management interrupts, by hot core
@@ -57,7 +58,7 @@ func (h *host) last() *reading {
 }
 
 func (h *host) read() *reading {
-	r := &reading{}
+	r := &reading{missed: map[string]uint64{}}
 	r.stolen, r.time = h.stolen()
 	if text, ok := h.text("proc/net/snmp"); ok {
 		r.snmp, _ = parseSNMP(text) // what does not parse is unknown
@@ -66,6 +67,13 @@ func (h *host) read() *reading {
 		var err error
 		r.softnet, err = parseSoftnet(text)
 		r.softnetKnown = err == nil
+	}
+	for _, i := range h.use.Interfaces {
+		for _, counter := range []string{"rx_missed_errors", "rx_fifo_errors"} {
+			if n, ok := h.number("sys/class/net/" + i.Name + "/statistics/" + counter); ok && n > 0 {
+				r.missed[i.Name+" "+counter] = uint64(n)
+			}
+		}
 	}
 	if text, ok := h.text("proc/interrupts"); ok {
 		r.interrupts, _ = parseInterrupts(text) // likewise
