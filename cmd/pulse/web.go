@@ -83,7 +83,7 @@ func serveWeb(ctx context.Context, dir, listen string, say func(string)) error {
 	if ip := net.ParseIP(host); ip != nil && !ip.IsLoopback() {
 		say("the dashboard is served beyond this machine, to whoever reaches " + l.Addr().String() + ": it is not encrypted and asks for no password")
 	}
-	d := web.New(dir, host)
+	d := web.New(dir)
 	go d.Run(ctx)
 	s := &http.Server{Handler: d, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, BaseContext: func(net.Listener) context.Context { return ctx }}
 	end := context.AfterFunc(ctx, func() { _ = s.Close() })

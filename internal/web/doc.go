@@ -4,5 +4,5 @@
 //	                                          └─► ten minutes of latencies ─► /api/history
 //
 // Limits: 16 browsers are told of each second, the others ask; latencies of 64 hops are kept for 600 seconds; only GET and HEAD are answered,
-// and only under names of this machine.
+// and only under addresses and as localhost.
 package web

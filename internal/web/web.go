@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,9 +27,8 @@ const (
 
 // Dashboard shows the node whose rings are in a directory. Its methods may be called from any goroutine. The zero Dashboard is not valid: use New.
 type Dashboard struct {
-	dir   string
-	hosts []string // under which it answers, beside those of loopback
-	mux   *http.ServeMux
+	dir string
+	mux *http.ServeMux
 
 	mu      sync.Mutex
 	state   []byte // as JSON
@@ -40,9 +38,9 @@ type Dashboard struct {
 	viewers int
 }
 
-// New makes the dashboard of a node's directory. hosts are names and addresses, besides those of loopback, under which browsers may ask for it.
-func New(dir string, hosts ...string) *Dashboard {
-	d := &Dashboard{dir: dir, hosts: hosts, mux: http.NewServeMux(), changed: make(chan struct{})}
+// New makes the dashboard of a node's directory.
+func New(dir string) *Dashboard {
+	d := &Dashboard{dir: dir, mux: http.NewServeMux(), changed: make(chan struct{})}
 	files, _ := fs.Sub(static, "static") // it is there
 	d.mux.Handle("GET /", http.FileServerFS(files))
 	d.mux.HandleFunc("GET /api/state", d.now)
@@ -81,8 +79,8 @@ func (d *Dashboard) look(now time.Time) {
 
 // ServeHTTP answers.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !d.known(r.Host) {
-		http.Error(w, "this dashboard is not called "+fmt.Sprintf("%q", r.Host)+": ask for it by an address of this machine", http.StatusMisdirectedRequest)
+	if !known(r.Host) {
+		http.Error(w, "this dashboard is not called "+fmt.Sprintf("%q", r.Host)+": ask for it by an address, or as localhost", http.StatusMisdirectedRequest)
 		return
 	}
 	h := w.Header()
@@ -93,16 +91,13 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mux.ServeHTTP(w, r)
 }
 
-// known refuses names that others may have led here: a page of theirs must not read this one's (DNS rebinding).
-func (d *Dashboard) known(host string) bool {
+// known refuses names: who runs a page of the same name could have led its browser here, and would read this one's (DNS rebinding). Addresses are
+// not led anywhere.
+func known(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	host = strings.Trim(host, "[]")
-	if ip := net.ParseIP(host); host == "" || host == "localhost" || ip != nil && ip.IsLoopback() {
-		return true
-	}
-	return slices.Contains(d.hosts, host)
+	return host == "localhost" || net.ParseIP(strings.Trim(host, "[]")) != nil
 }
 
 func (d *Dashboard) now(w http.ResponseWriter, _ *http.Request) {
