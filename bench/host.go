@@ -3,7 +3,9 @@ package bench
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -55,6 +57,12 @@ type Host struct {
 	ClockStep  float64 `json:"clock_step_ns"` // the smallest step two readings were seen to differ by
 	Foreign    float64 `json:"foreign_cpu"`   // share of all processors that other processes used during the run, 0 to 1
 	Stolen     float64 `json:"stolen_cpu"`    // share the hypervisor gave to others, 0 to 1
+
+	ClockSource string `json:"clock_source,omitempty"` // the kernel's
+	Mitigations string `json:"mitigations,omitempty"`  // the faults of processors that the kernel works around; "none"
+	Governor    string `json:"governor,omitempty"`     // of processor 0's frequency
+	Hypervisor  string `json:"hypervisor,omitempty"`
+	Fingerprint string `json:"fingerprint,omitempty"` // of the facts that speed hangs on; equal where they are
 }
 
 // readHost collects the facts that do not change during a run.
@@ -73,12 +81,34 @@ func readHost() Host {
 	if f := strings.Fields(field("/proc/meminfo", "MemTotal")); len(f) > 0 {
 		h.MemoryKB, _ = strconv.ParseUint(f[0], 10, 64) // an unreadable size stays zero: unknown
 	}
+	h.ClockSource = firstLine("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+	h.Governor = firstLine("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+	h.Mitigations = mitigations("/sys/devices/system/cpu/vulnerabilities")
+	if h.Virtual {
+		h.Hypervisor = cmp.Or(firstLine("/sys/hypervisor/type"), firstLine("/sys/class/dmi/id/sys_vendor"), "unnamed")
+	}
+	h.Fingerprint = h.fingerprint()
 	return h
 }
 
 // cpuInfo returns the first processor's model and flags as /proc/cpuinfo tells them.
 func cpuInfo() (model, flags string) {
 	return field("/proc/cpuinfo", "model name"), " " + field("/proc/cpuinfo", "flags") + " "
+}
+
+// mitigations lists the files of dir that begin with "Mitigation", "none" when no file does, "" without files.
+func mitigations(dir string) string {
+	files, err := filepath.Glob(filepath.Join(dir, "*")) // in order
+	if err != nil || len(files) == 0 {
+		return ""
+	}
+	var all []string
+	for _, f := range files {
+		if strings.HasPrefix(firstLine(f), "Mitigation") {
+			all = append(all, filepath.Base(f))
+		}
+	}
+	return cmp.Or(strings.Join(all, " "), "none")
 }
 
 // field returns the value of the first "key : value" line of a file, or "".
