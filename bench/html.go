@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -17,37 +18,61 @@ var pageText string
 //go:embed style.html
 var styleText string
 
-var page = template.Must(template.Must(template.New("report").Parse(pageText)).Parse(styleText))
+//go:embed run.html
+var runText string
+
+var page = template.Must(template.Must(template.Must(template.New("report").Parse(pageText)).Parse(styleText)).Parse(runText))
 
 // WriteHTML writes the report as one page that carries everything it shows.
-func (r *Report) WriteHTML(w io.Writer) error {
-	type line struct{ Name, Cells string }
-	view := struct {
-		*Report
-		Curve  template.HTML
-		Rows   []htmlRow
-		Ratios []line
-		Facts  []line
-	}{Report: r, Curve: curve(r.series())}
+func (r *Report) WriteHTML(w io.Writer) error { return page.Execute(w, r.shown()) }
+
+// shownReport is a report as pages show it.
+type shownReport struct {
+	*Report
+	Curve, Heat, Forest template.HTML
+	Rows                []htmlRow
+	Ratios              []htmlLine
+	Facts               []htmlLine
+}
+
+// htmlLine is a name and what is said of it.
+type htmlLine struct{ Name, Cells string }
+
+func (r *Report) shown() shownReport {
+	view := shownReport{Report: r, Curve: curve(r.traces()), Forest: forest(r.quotients())}
+	if t := r.lanes[r.Lane]; t != nil {
+		view.Heat = heat(r.Lane, t.log)
+	}
 	for i, row := range r.rows() {
 		cells := strings.Split(latencyCells(row.Latency)+rateCell(row.Figures)+"\t"+allocsCell(row), "\t")
 		view.Rows = append(view.Rows, htmlRow{row.name, i == 0, cells})
+		if row.Lost > 0 {
+			view.Facts = append(view.Facts, htmlLine{"lost", fmt.Sprintf("%s: %.3g %% of the messages", row.name, 100*row.Lost)})
+		}
 	}
 	for _, q := range r.quotients() {
-		view.Ratios = append(view.Ratios, line{q.name, q.cells()})
+		view.Ratios = append(view.Ratios, htmlLine{q.name, q.cells()})
 	}
-	view.Facts = []line{
-		{"machine", r.Host.String()},
-		{"memory", fmt.Sprintf("%d MiB", r.Host.MemoryKB>>10)},
-		{"clock step", fmt.Sprintf("%.1f ns", r.Host.ClockStep)},
-		{"commit", r.Commit},
-		{"seed", fmt.Sprint(r.Seed)},
-		{"started", r.Started.UTC().Format("2006-01-02 15:04:05 MST")},
-		{"run", fmt.Sprintf("%.1f s, %d rounds, slices of %.0f ms, %d process(es)", r.Seconds, r.Rounds, float64(r.SliceNS)/1e6, r.Processes)},
-		{"garbage collector", fmt.Sprintf("%d cycles, %d pauses, median %s, longest %s, heap %d KiB, GOMAXPROCS %d",
-			r.GC.Cycles, r.GC.Pauses, duration(r.GC.P50NS), duration(r.GC.MaxNS), r.GC.HeapKiB, r.Host.MaxProcs)},
+	for _, f := range r.Host.facts() {
+		if f.value != "" {
+			view.Facts = append(view.Facts, htmlLine{f.name, f.value})
+		}
 	}
-	return page.Execute(w, view)
+	view.Facts = append(view.Facts,
+		htmlLine{"machine", r.Host.String()},
+		htmlLine{"fingerprint", cmp.Or(r.Host.Fingerprint, "unknown")},
+		htmlLine{"doctor", r.Doctor.String()},
+		htmlLine{"clock step", fmt.Sprintf("%.1f ns", r.Host.ClockStep)},
+		htmlLine{"commit", r.Commit},
+		htmlLine{"seed", fmt.Sprint(r.Seed)},
+		htmlLine{"started", r.Started.UTC().Format("2006-01-02 15:04:05 MST")},
+		htmlLine{"run", fmt.Sprintf("%.1f s, %d rounds, slices of %.0f ms, %d process(es)", r.Seconds, r.Rounds, float64(r.SliceNS)/1e6, r.Processes)},
+		htmlLine{"garbage collector", fmt.Sprintf("%d cycles, %d pauses, median %s, longest %s, heap %d KiB, GOMAXPROCS %d",
+			r.GC.Cycles, r.GC.Pauses, duration(r.GC.P50NS), duration(r.GC.MaxNS), r.GC.HeapKiB, r.Host.MaxProcs)})
+	for _, n := range r.Notes {
+		view.Facts = append(view.Facts, htmlLine{"note", n})
+	}
+	return view
 }
 
 // htmlRow is a table row of the page.
@@ -82,51 +107,101 @@ func (s scale) y(ns float64) float64 {
 	return curveHeight - curveBottom - (curveHeight-curveTop-curveBottom)*part
 }
 
-// curve draws the percentile curve of every series that is not empty and, dashed, the processors' own stalls.
-func curve(all []Series) template.HTML {
-	var names []string
-	var hists []*hdrhistogram.Histogram
+// trace is the percentile curve of one lane.
+type trace struct {
+	name   string
+	count  int64
+	low    int64
+	high   int64
+	points []point
+}
+
+// point says that a share of quantile per cent took at most ns.
+type point struct {
+	quantile float64
+	ns       int64
+}
+
+// traceOf walks h's distribution from the median's left to its last sample.
+func traceOf(name string, h *hdrhistogram.Histogram) trace {
+	t := trace{name: name, count: h.TotalCount(), low: h.Min(), high: h.Max()}
+	for _, p := range h.CumulativeDistributionWithTicks(hgrmTicks) {
+		t.points = append(t.points, point{p.Quantile, p.ValueAt})
+	}
+	return t
+}
+
+// tracesOf leaves out what is empty.
+func tracesOf(all []Series) (found []trace) {
 	for _, one := range all {
 		if one.Total.TotalCount() > 0 {
-			names, hists = append(names, one.Name), append(hists, one.Total)
+			found = append(found, traceOf(one.Name, one.Total))
 		}
 	}
-	if len(hists) == 0 {
+	return found
+}
+
+// trace has the quoted percentiles alone, where no distribution is there.
+func (l *Latency) trace(name string) trace {
+	t := trace{name: name, count: l.Samples, low: l.P50, high: l.Max, points: []point{{50, l.P50}, {90, l.P90}, {99, l.P99}, {99.9, l.P999}}}
+	if l.P9999 > 0 {
+		t.points = append(t.points, point{99.99, l.P9999})
+	}
+	t.points = append(t.points, point{100, l.Max})
+	return t
+}
+
+// traces are the curves of all lanes: from their distributions, or from what the report quotes.
+func (r *Report) traces() (all []trace) {
+	if r.lanes != nil {
+		return tracesOf(r.series())
+	}
+	for _, row := range r.rows() {
+		if row.Latency != nil {
+			all = append(all, row.trace(row.name))
+		}
+	}
+	return all
+}
+
+// curve draws the traces and, dashed, the processors' own stalls.
+func curve(all []trace) template.HTML {
+	if len(all) == 0 {
 		return ""
 	}
 	s := scale{low: 9, high: 1}
-	for _, h := range hists {
-		s.nines = max(s.nines, min(mostNines, math.Log10(float64(h.TotalCount()))))
-		s.low = min(s.low, math.Floor(math.Log10(float64(max(h.Min(), 1)))))
-		s.high = max(s.high, math.Ceil(math.Log10(float64(max(h.Max(), 1)))))
+	for _, t := range all {
+		s.nines = max(s.nines, min(mostNines, math.Log10(float64(t.count))))
+		s.low = min(s.low, math.Floor(math.Log10(float64(max(t.low, 1)))))
+		s.high = max(s.high, math.Ceil(math.Log10(float64(max(t.high, 1)))))
 	}
 	s.nines, s.high = max(s.nines, 1), max(s.high, s.low+1)
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-label="latency by percentile">`, curveWidth, curveHeight)
 	s.grid(&b)
-	for i, h := range hists {
+	for i, t := range all {
 		dash := ""
-		if strings.HasPrefix(names[i], stallName) {
+		if strings.HasPrefix(t.name, stallName) {
 			dash = ` stroke-dasharray="5 4"`
 		}
 		colour := strokes[i%len(strokes)]
-		x, y, path := s.path(h)
+		x, y, path := s.path(t)
 		fmt.Fprintf(&b, `<path d="%s" fill="none" stroke="%s" stroke-width="1.8"%s/>`, path, colour, dash)
-		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" fill="%s">%s</text>`, x+6, y+4, colour, template.HTMLEscapeString(names[i]))
+		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" fill="%s">%s</text>`, x+6, y+4, colour, template.HTMLEscapeString(t.name))
 	}
 	b.WriteString(`</svg>`)
 	return template.HTML(b.String()) // only numbers and escaped lane names are in it
 }
 
-// path walks h's distribution from the median's left to its last sample.
-func (s scale) path(h *hdrhistogram.Histogram) (x, y float64, path string) {
+// path is the trace in SVG units, and where it ends.
+func (s scale) path(t trace) (x, y float64, path string) {
 	var b strings.Builder
-	for i, p := range h.CumulativeDistributionWithTicks(hgrmTicks) {
+	for i, p := range t.points {
 		nines := s.nines
-		if p.Quantile < 100 {
-			nines = min(s.nines, -math.Log10(1-p.Quantile/100))
+		if p.quantile < 100 {
+			nines = min(s.nines, -math.Log10(1-p.quantile/100))
 		}
-		x, y = s.x(nines), s.y(float64(p.ValueAt))
+		x, y = s.x(nines), s.y(float64(p.ns))
 		verb := 'L'
 		if i == 0 {
 			verb = 'M'

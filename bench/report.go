@@ -3,6 +3,7 @@ package bench
 import (
 	"encoding/json"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -24,15 +25,36 @@ type Variant struct {
 	Ratio   map[string]Ratio `json:"ratio"`
 }
 
+// Verdict is what an examination of the host came to before the run: which checks of a profile it does not pass.
+type Verdict struct {
+	Profile string   `json:"profile"`
+	Verdict string   `json:"verdict"`
+	Failed  []string `json:"failed,omitempty"`
+}
+
+// String is the verdict in one line.
+func (v *Verdict) String() string {
+	if v == nil {
+		return "not examined"
+	}
+	text := v.Profile + ": " + v.Verdict
+	if len(v.Failed) > 0 {
+		text += ", failed: " + strings.Join(v.Failed, ", ")
+	}
+	return text
+}
+
 // Report is everything one run found out. Its JSON form is a contract: keys are added, never changed.
 type Report struct {
 	Workload  string             `json:"workload"`
+	Lane      string             `json:"lane,omitempty"` // the subject's name in the .hlog
 	Subject   Figures            `json:"subject"`
 	Baselines map[string]Figures `json:"baselines"`
 	Ratio     map[string]Ratio   `json:"ratio"`              // subject / baseline
 	Variants  map[string]Variant `json:"variants,omitempty"` // the subject measured another way
 	Allocs    float64            `json:"allocs_per_op"`      // the subject's
 	Host      Host               `json:"host"`
+	Doctor    *Verdict           `json:"doctor,omitempty"` // nil when nobody asked
 	Commit    string             `json:"commit"`
 	Seed      uint64             `json:"seed"`
 
@@ -49,6 +71,7 @@ type Report struct {
 
 	order []string          // lane names as opened
 	lanes map[string]*track // full histograms, for the files
+	from  string            // the file it was read from
 }
 
 // WriteJSON writes the report as one JSON object on one line.

@@ -282,7 +282,7 @@ func (e *engine) fill(r *Report, p plan) {
 		byName[t.spec.Name] = t
 		r.order = append(r.order, t.spec.Name)
 	}
-	r.lanes = byName
+	r.lanes, r.Lane = byName, p.subject
 	ratios := func(lane string, against []string) map[string]Ratio {
 		m := make(map[string]Ratio)
 		for _, b := range against {

@@ -57,7 +57,7 @@ func (s *Sheet) WriteFiles(dir string, json []byte) ([]string, error) {
 		return sheetPage.Execute(b, struct {
 			*Sheet
 			Curve template.HTML
-		}{s, curve(s.Series)})
+		}{s, curve(tracesOf(s.Series))})
 	})
 	f.write(".hlog", func(b *bytes.Buffer) error { return writeLog(b, s.Comment, s.Started, s.Series) })
 	f.percentiles(s.Series)
