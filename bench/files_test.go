@@ -2,13 +2,9 @@ package bench
 
 import (
 	"bytes"
-	"compress/zlib"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -63,8 +59,11 @@ func TestFilesSayWhatTheReportSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tags["48B"] != r.Subject.Samples || tags["line"] != r.Baselines["line"].Samples {
-		t.Errorf(".hlog counts %v, the report %d and %d", tags, r.Subject.Samples, r.Baselines["line"].Samples)
+	if h := tags["48B"]; h.total != r.Subject.Samples || h.at(50) != r.Subject.P50 || h.at(99) != r.Subject.P99 || h.max() != r.Subject.Max {
+		t.Errorf(".hlog counts %d, %d at the median, %d, and %d at most, the report has %+v", h.total, h.at(50), h.at(99), h.max(), r.Subject.Latency)
+	}
+	if h := tags["line"]; h.total != r.Baselines["line"].Samples || r.Lane != "48B" {
+		t.Errorf(".hlog counts %d of the line, the report %d; the subject is %q", h.total, r.Baselines["line"].Samples, r.Lane)
 	}
 }
 
@@ -159,68 +158,4 @@ func readPercentiles(text []byte) (p percentiles, err error) {
 		return p, fmt.Errorf("ends at %g without a maximum", lastFraction)
 	}
 	return p, nil
-}
-
-// readLog reads a histogram log, format 1.3, and returns how many samples each tag has.
-func readLog(text []byte) (map[string]int64, error) {
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	version, start, legend := -1, -1, -1
-	counts := make(map[string]int64)
-	for i, l := range lines {
-		switch {
-		case l == "#[Histogram log format version 1.3]":
-			version = i
-		case strings.HasPrefix(l, "#[StartTime: "):
-			start = i
-		case strings.HasPrefix(l, `"StartTimestamp"`):
-			legend = i
-		case strings.HasPrefix(l, "#"):
-		default:
-			tag, rest, _ := strings.Cut(strings.TrimPrefix(l, "Tag="), ",")
-			f := strings.Split(rest, ",")
-			if len(f) != 4 {
-				return nil, fmt.Errorf("line %d has %d fields", i, len(f))
-			}
-			from, err1 := strconv.ParseFloat(f[0], 64)
-			length, err2 := strconv.ParseFloat(f[1], 64)
-			n, err3 := countSamples(f[3])
-			if err := errors.Join(err1, err2, err3); err != nil {
-				return nil, err
-			}
-			if from < 0 || from > 3600 || length < 0 {
-				return nil, fmt.Errorf("line %d: from %g for %g s", i, from, length)
-			}
-			counts[tag] += n
-		}
-	}
-	if version != 0 || start <= version || legend <= start || len(counts) == 0 {
-		return nil, fmt.Errorf("version in line %d, start in %d, legend in %d", version, start, legend)
-	}
-	return counts, nil
-}
-
-// countSamples adds up the counts of one histogram in the compressed V2 encoding: zlib around a head of 40 bytes and ZigZag LEB128
-// counts, of which a negative one stands for that many empty buckets.
-func countSamples(coded string) (total int64, err error) {
-	raw, err := base64.StdEncoding.DecodeString(coded)
-	if err != nil || len(raw) < 8 || binary.BigEndian.Uint32(raw)&^0xf0 != 0x1c849304 {
-		return 0, fmt.Errorf("not a compressed histogram: %w", err)
-	}
-	z, err := zlib.NewReader(bytes.NewReader(raw[8:]))
-	if err != nil {
-		return 0, err
-	}
-	body, err := io.ReadAll(z)
-	if err != nil || len(body) < 40 || binary.BigEndian.Uint32(body)&^0xf0 != 0x1c849303 {
-		return 0, fmt.Errorf("not a histogram: %w", err)
-	}
-	for counts := body[40:]; len(counts) > 0; {
-		v, n := binary.Varint(counts)
-		if n <= 0 {
-			return 0, errors.New("a count that does not end")
-		}
-		counts = counts[n:]
-		total += max(v, 0)
-	}
-	return total, nil
 }

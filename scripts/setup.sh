@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Makes this machine able to run the Makefile's targets, and does nothing when it already is.
 #
-#   scripts/setup.sh [go] [race] [net] [numa] [nix] [brokers]
+#   scripts/setup.sh [go] [race] [net] [numa] [nix] [brokers] [reports]
 #
 # go: go itself, which is checked and never installed. race: a C compiler, the race detector links with it. net: network
 # namespaces and their filters, on Linux; elsewhere their tests skip. numa: an emulator for guests, and the ip command, which
 # goes into them. nix: the nix command. brokers: Redis and RabbitMQ, whose services are not started, and for Kafka Java and Maven, which
-# gets its jars once, from where its settings say. What is missing is installed on Debian and Ubuntu when root or passwordless sudo
+# gets its jars once, from where its settings say. reports: Node.js and a second reader of histogram logs, which npm gets once. What is missing is installed on Debian and Ubuntu when root or passwordless sudo
 # is there; elsewhere it is named and the script ends with 1.
 set -euo pipefail
 
@@ -15,6 +15,7 @@ PATH=$PATH:/usr/sbin:/sbin # where ip and nft lie, and not everybody looks
 packages=()  # Debian packages to install
 missing=()   # what has no package here, or cannot be installed
 fetch=false  # Kafka's jars
+reader=false # hdr-histogram-js
 
 # want COMMAND PACKAGE...: the packages that bring a command.
 want() {
@@ -74,8 +75,13 @@ for stage in "${@:-go}"; do
       want mvn maven
       fetch=true
       ;;
+    reports)
+      want node nodejs
+      want npm npm
+      reader=true
+      ;;
     *)
-      echo "setup: no stage $stage (go, race, net, numa, nix, brokers)" >&2
+      echo "setup: no stage $stage (go, race, net, numa, nix, brokers, reports)" >&2
       exit 2
       ;;
   esac
@@ -110,4 +116,9 @@ install() {
 if $fetch; then
   (cd "$(dirname "$0")/.." && CGO_ENABLED=0 go run ./internal/cmd/brokers fetch) ||
     echo "setup: no Kafka: its tests skip, and fail under PULSE_REQUIRE=all" >&2
+fi
+modules=${XDG_CACHE_HOME:-$HOME/.cache}/pulse/hdr
+if $reader && [ ! -e "$modules/node_modules/hdr-histogram-js/package.json" ]; then
+  mkdir -p "$modules" && npm install --prefix "$modules" --ignore-scripts --no-audit --no-fund --silent hdr-histogram-js@3.0.1 ||
+    echo "setup: no hdr-histogram-js: its test skips, and fails under PULSE_REQUIRE=all" >&2
 fi
