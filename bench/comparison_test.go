@@ -58,7 +58,7 @@ func TestComparisonFindsWhatBecameWorseAndNothingElse(t *testing.T) {
 		}
 	}
 	c := compared(t, 6, 6, func(r *Report) { r.Subject.P99 += 8 })
-	if ch := c.change(t, "p99"); ch.Verdict != Worse || ch.By != ByRanks || *ch.P > 0.05 || ch.Base.Median != 202 || ch.Base.Confidence < wantedConfidence {
+	if ch := c.change(t, "p99"); ch.Verdict != Worse || ch.By != ByRanks || *ch.P > 0.05 || ch.Base.Median != 202 || ch.Base.Confidence < 0.95 {
 		t.Errorf("%+v", ch)
 	}
 	if ch := c.change(t, "p50"); ch.Verdict != Unclear || *ch.P < 0.5 || *ch.Delta != 0 {
@@ -112,9 +112,9 @@ func TestOneRunOfEachIsComparedByItsIntervals(t *testing.T) {
 func TestUnlikeRunsAreRefusedOrWarnedOf(t *testing.T) {
 	x, y := Group{"xs", someRuns("ring/x", 0, 5, nil)}, Group{"ys", someRuns("ring/y", 0, 5, nil)}
 	for said, groups := range map[string][2]Group{
-		"ring/x is in xs and not in ys":      {x, y},
-		"ring/y is in both and not in xs":    {x, {"both", slices.Concat(x.Reports, y.Reports)}},
-		"nothing has no runs":                {x, {Name: "nothing"}},
+		"ring/x is in xs and not in ys":              {x, y},
+		"ring/y is in both and not in xs":            {x, {"both", slices.Concat(x.Reports, y.Reports)}},
+		"nothing has no runs":                        {x, {Name: "nothing"}},
 		"twice: ring/x has the run of 2023-11-14 22": {x, {"twice", slices.Concat(x.Reports, x.Reports[2:3])}},
 	} {
 		if _, err := CompareGroups(groups[0], groups[1], 0.05); !errors.Is(err, ErrUnlike) || !strings.Contains(err.Error(), said) {

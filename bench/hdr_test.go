@@ -119,8 +119,15 @@ func rankOf(percentile float64, n int64) int64 {
 }
 
 // at is the largest value of the bucket in which the percentile lies.
-func (h *hdrCounts) at(percentile float64) int64 {
+func (h *hdrCounts) at(percentile float64) int64 { return h.ranked(rankOf(percentile, h.total)) }
+
+// says tells whether v is the percentile to somebody who rounds a rank instead of counting it up.
+func (h *hdrCounts) says(percentile float64, v int64) bool {
 	rank := rankOf(percentile, h.total)
+	return v == h.ranked(rank) || v == h.ranked(rank-1)
+}
+
+func (h *hdrCounts) ranked(rank int64) int64 {
 	for i := h.smallest; i <= h.widest; i++ {
 		if rank -= h.counts[i]; rank <= 0 {
 			_, high := h.bucket(i)

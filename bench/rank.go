@@ -113,23 +113,14 @@ type Middle struct {
 	Confidence float64 `json:"confidence,omitempty"` // of lo and hi; 0: they are a single run's own, between its slices
 }
 
-// wantedConfidence is what an interval is made for. Below six runs smallest and largest value do not reach it.
-const wantedConfidence = 0.95
-
-// middleOf orders the values and cuts as many off each end as the confidence allows: that the median lies below the k-th
-// smallest is that fewer than k of n fair coins show heads. At least one value.
+// middleOf orders the values and leaves out as many at each end as certainty allows; below six, none. At least one value.
 func middleOf(values []float64) Middle {
 	v := slices.Sorted(slices.Values(values))
-	n := len(v)
-	m := Middle{Median: quantile(v, 0.5), Runs: n}
-	coins := math.Pow(0.5, float64(n)) // that exactly k show heads
-	outside := coins                   // that at most k do
-	k := 0
-	for next := coins * float64(n); 2*(k+1) < n && 1-2*(outside+next) >= wantedConfidence; {
-		k++
-		outside += next
-		next *= float64(n-k) / float64(k+1)
+	n, k := len(v), max(outside(len(v)), 0)
+	chance, below := math.Pow(0.5, float64(n)), 0.0 // that exactly i of n fair coins show heads; that at most k do
+	for i := range k + 1 {
+		below += chance
+		chance *= float64(n-i) / float64(i+1)
 	}
-	m.Lo, m.Hi, m.Confidence = v[k], v[n-1-k], 1-2*outside
-	return m
+	return Middle{Median: quantile(v, 0.5), Lo: v[k], Hi: v[n-1-k], Runs: n, Confidence: 1 - 2*below}
 }
