@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -179,6 +180,7 @@ func curve(all []trace) template.HTML {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-label="latency by percentile">`, curveWidth, curveHeight)
 	s.grid(&b)
+	var labels []label
 	for i, t := range all {
 		dash := ""
 		if strings.HasPrefix(t.name, stallName) {
@@ -187,11 +189,26 @@ func curve(all []trace) template.HTML {
 		colour := strokes[i%len(strokes)]
 		x, y, path := s.path(t)
 		fmt.Fprintf(&b, `<path d="%s" fill="none" stroke="%s" stroke-width="1.8"%s/>`, path, colour, dash)
-		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" fill="%s">%s</text>`, x+6, y+4, colour, template.HTMLEscapeString(t.name))
+		labels = append(labels, label{x + 6, y + 4, colour, t.name})
+	}
+	slices.SortFunc(labels, func(a, b label) int { return cmp.Compare(a.y, b.y) })
+	free := 0.0 // below what is written already
+	for _, l := range labels {
+		y := max(l.y, free)
+		free = y + labelHeight
+		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" fill="%s">%s</text>`, l.x, y, l.colour, template.HTMLEscapeString(l.name))
 	}
 	b.WriteString(`</svg>`)
 	return template.HTML(b.String()) // only numbers and escaped lane names are in it
 }
+
+// label is a lane's name beside the end of its curve. One that would lie upon another moves down.
+type label struct {
+	x, y         float64
+	colour, name string
+}
+
+const labelHeight = 13
 
 // path is the trace in SVG units, and where it ends.
 func (s scale) path(t trace) (x, y float64, path string) {

@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -76,6 +77,25 @@ func TestMatrixEscapesWhatReportsSay(t *testing.T) {
 	}
 	if i := strings.Index(b.String(), "<script"); i >= 0 || strings.Contains(b.String(), "<b>") {
 		t.Errorf("foreign markup: %.80s", b.String()[max(i, 0):])
+	}
+}
+
+// TestNamesBesideCurvesDoNotLieUponEachOther: lanes that end at the same height can still be told apart.
+func TestNamesBesideCurvesDoNotLieUponEachOther(t *testing.T) {
+	var all []trace
+	for _, name := range []string{"a", "b", "c"} {
+		all = append(all, someReport("ring/x", 1).Subject.trace(name))
+	}
+	last := -1.0
+	for _, found := range regexp.MustCompile(`y="([0-9.]+)" fill="#[0-9a-f]+">[abc]<`).FindAllStringSubmatch(string(curve(all)), -1) {
+		y, err := strconv.ParseFloat(found[1], 64)
+		if err != nil || last >= 0 && y-last < labelHeight-0.2 { // written with one digit
+			t.Errorf("a name at %s after one at %g: %v", found[1], last, err)
+		}
+		last = y
+	}
+	if last < 0 {
+		t.Error("no names")
 	}
 }
 
