@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/alphapulse/transport/bench"
+	"github.com/alphapulse/transport/internal/doctor"
 )
 
 // benchOutput is how a report leaves: a table by default.
@@ -61,6 +63,15 @@ func newBench() *cobra.Command {
 	return cmd
 }
 
+// verdict is what the doctor says of the host before anything runs; nil where it knows none.
+func verdict(ctx context.Context) *bench.Verdict {
+	d, err := doctor.Check(ctx, doctor.Options{Quick: true})
+	if err != nil {
+		return nil
+	}
+	return &bench.Verdict{Profile: string(d.Profile), Verdict: string(d.Verdict), Failed: d.Failed()}
+}
+
 // benchList shows each workload with what it measures.
 func benchList() string {
 	var b strings.Builder
@@ -83,6 +94,7 @@ func benchRun(cmd *cobra.Command, name string, setup bench.Setup, out benchOutpu
 	if err != nil {
 		return exit(exitUsage, err)
 	}
+	fit := verdict(cmd.Context())
 	r, err := w.Run(cmd.Context())
 	switch {
 	case errors.Is(err, bench.ErrSetup):
@@ -92,6 +104,7 @@ func benchRun(cmd *cobra.Command, name string, setup bench.Setup, out benchOutpu
 	case err != nil:
 		return exit(exitRuntime, err)
 	}
+	r.Doctor = fit
 	if out.json {
 		err = r.WriteJSON(cmd.OutOrStdout())
 	} else {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"math"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -31,8 +33,9 @@ type stage struct {
 	arrives *watch.Spread
 	sent    uint64
 
-	mu     sync.Mutex
-	medium string // that carries quotes
+	mu      sync.Mutex
+	medium  string // that carries quotes
+	hostile bool   // a name is markup
 }
 
 const hostile = `<img src=x onerror=document.title='taken'>`
@@ -53,8 +56,8 @@ func (s *stage) round() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.board
-	for i := range uint64(1000) {
-		s.arrives.Record(900 + (i*i*7919)%40_000)
+	for range 1000 {
+		s.arrives.Record(uint64(900 * math.Exp(4*math.Pow(rand.Float64(), 3))))
 	}
 	s.sent += 48_000
 	b.Round(time.Now(), func() bool {
@@ -68,7 +71,9 @@ func (s *stage) round() {
 		b.Fact(watch.ReaderAlive, true, "quotes", "kraken.0", "momentum")
 		b.Count(watch.RingMessages, s.sent/40, "signals", "momentum.0")
 		b.Gauge(watch.RingCapacity, 1<<18, "signals", "momentum.0")
-		b.Count(watch.RingMessages, 12, hostile, "x.0")
+		if s.hostile {
+			b.Count(watch.RingMessages, 12, hostile, "x.0")
+		}
 		b.Count(watch.SubscriberMessages, s.sent-20, "quotes")
 		b.Count(watch.SubscriberLost, 0, "quotes")
 		for _, m := range []string{"tcp", "journal"} {
@@ -204,6 +209,7 @@ func TestStrangersNamesAndVerbsAreRefused(t *testing.T) {
 
 func TestARealBrowserShowsWhatTheNodeSays(t *testing.T) {
 	s := newStage(t)
+	s.hostile = true
 	b := openBrowser(t)
 	b.visit(s.serve() + "/")
 	b.until(`document.querySelector('[data-edge="quotes tokyo"]')?.dataset.medium === "tcp"`)

@@ -22,13 +22,14 @@ const units = (x, steps, names) => {
 };
 const count = x => units(x, 1000, ["", " k", " M", " G", " T"]);
 const bytes = x => units(x, 1024, [" B", " KiB", " MiB", " GiB", " TiB"]);
+const short = (name, most) => name.length > most ? name.slice(0, most - 1) + "…" : name;
 const time = ns => units(ns, 1000, [" ns", " µs", " ms", " s"]);
 
 function table(id, heads, rows) {
   const t = at(id);
   if (!rows.length) { t.replaceChildren(make("tbody", {}, make("tr", {}, make("td", {class: "none"}, "none")))); return; }
   t.replaceChildren(
-    make("thead", {}, make("tr", {}, ...heads.map(([name, metric]) => make("th", {title: help[metric]}, name)))),
+    make("thead", {}, make("tr", {}, ...heads.map(([name, metric, side]) => make("th", {title: help[metric], class: side}, name)))),
     make("tbody", {}, ...rows));
 }
 const row = (cells, attrs = {}) => make("tr", attrs, ...cells.map(c => c instanceof Node && c.tagName === "TD" ? c : make("td", {}, c)));
@@ -57,7 +58,7 @@ function ways(s) {
     rows.push(row([c.name, make("td", {class: "left"}, one.node || "(all)"), make("td", {class: "left"}, w.medium + (w.medium === one.medium ? " ◂" : "")),
       mark(w.alive, "alive", "silent"), mark(w.breaker === "closed", w.breaker, w.breaker || "unknown", "warn"), count(w.opened),
       count(one.failovers) + " / " + count(one.failbacks)]));
-  table("ways", [["channel"], ["to"], ["by", "pulse_carriage_active"], ["heard", "pulse_way_alive"], ["breaker", "pulse_way_breaker_state"],
+  table("ways", [["channel"], ["to", "", "left"], ["by", "pulse_carriage_active", "left"], ["heard", "pulse_way_alive"], ["breaker", "pulse_way_breaker_state"],
     ["opened", "pulse_way_breaker_opened_total"], ["over / back", "pulse_carriage_failovers_total"]], rows);
 }
 
@@ -66,7 +67,7 @@ function readers(s) {
   for (const c of s.channels) for (const r of c.rings) for (const one of r.readers)
     rows.push(row([c.name, make("td", {class: "left"}, r.name), make("td", {class: "left"}, one.name), one.gating ? "gates" : "may be lapped",
       mark(one.alive, "alive", "away", "warn"), bytes(one.lag), make("progress", {max: r.capacity || 1, value: Math.min(one.lag, r.capacity), title: "of " + bytes(r.capacity)})]));
-  table("readers", [["channel"], ["ring"], ["reader"], ["", "pulse_reader_gating"], ["", "pulse_reader_alive"], ["lag", "pulse_reader_lag_bytes"], [""]], rows);
+  table("readers", [["channel"], ["ring", "", "left"], ["reader", "", "left"], ["", "pulse_reader_gating"], ["", "pulse_reader_alive"], ["lag", "pulse_reader_lag_bytes"], [""]], rows);
 }
 
 function drops(s) {
@@ -74,7 +75,7 @@ function drops(s) {
   for (const c of s.channels) for (const d of c.drops)
     rows.push(row([c.name, make("td", {class: "left", title: help[d.metric]}, d.metric.replace(/^pulse_|_total$/g, "").replaceAll("_", " ")),
       make("td", {class: "left"}, d.where), make("td", {class: "left"}, d.reason), count(d.count), count(d.rate) + "/s"]));
-  table("drops", [["channel"], ["what"], ["where"], ["reason"], ["count"], ["now"]], rows);
+  table("drops", [["channel"], ["what", "", "left"], ["where", "", "left"], ["reason", "", "left"], ["count"], ["now"]], rows);
 }
 
 function processes(s) {
@@ -110,19 +111,19 @@ function graph(s) {
   const midX = (width - boxW) / 2;
   svg.append(draw("rect", {class: "box", x: midX, y: 2, width: boxW, height: total - 4, rx: 6}),
     draw("text", {x: midX + boxW / 2, y: 24, "text-anchor": "middle", "font-weight": 600}, s.node || "this node"));
-  local.forEach((name, i) => svg.append(draw("text", {class: "soft", x: midX + boxW / 2, y: 50 + i * rowH, "text-anchor": "middle"}, name)));
+  local.forEach((name, i) => svg.append(draw("text", {class: "soft", x: midX + boxW / 2, y: 50 + i * rowH, "text-anchor": "middle"}, short(name, 26))));
   const column = (groups, x, fromX, toX) => {
     let y = (total - height(groups) + gap) / 2;
     for (const g of groups) {
       const h = pad * 2 + Math.max(1, g.edges.length) * rowH;
       svg.append(draw("g", {"data-node": g.name}, draw("rect", {class: "box", x, y, width: boxW, height: h, rx: 6}),
-        draw("text", {x: x + boxW / 2, y: y + h / 2 + 4, "text-anchor": "middle", "font-weight": 600}, g.name)));
+        draw("text", {x: x + boxW / 2, y: y + h / 2 + 4, "text-anchor": "middle", "font-weight": 600}, short(g.name, 24))));
       g.edges.forEach((e, i) => {
         const ey = y + pad + (i + 0.5) * rowH;
         svg.append(draw("g", {"data-edge": e.channel + " " + e.node, "data-medium": e.medium},
           draw("path", {class: "edge " + e.level, d: `M${fromX} ${ey}H${toX}`}),
           draw("path", {class: "edge " + e.level, d: `M${toX - 7} ${ey - 5}L${toX} ${ey}L${toX - 7} ${ey + 5}`}),
-          draw("text", {x: (fromX + toX) / 2, y: ey - 5, "text-anchor": "middle"}, e.channel + " · " + (e.medium || "changing ways"))));
+          draw("text", {x: (fromX + toX) / 2, y: ey - 5, "text-anchor": "middle"}, short(e.channel, 32) + " · " + (e.medium || "changing ways"))));
       });
       y += h + gap;
     }
