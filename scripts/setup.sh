@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Makes this machine able to run the Makefile's targets, and does nothing when it already is.
 #
-#   scripts/setup.sh [go] [race] [net] [numa] [nix] [brokers] [reports]
+#   scripts/setup.sh [go] [race] [net] [numa] [nix] [brokers] [reports] [monitor]
 #
 # go: go itself, which is checked and never installed. race: a C compiler, the race detector links with it. net: network
 # namespaces and their filters, on Linux; elsewhere their tests skip. numa: an emulator for guests, and the ip command, which
 # goes into them. nix: the nix command. brokers: Redis and RabbitMQ, whose services are not started, and for Kafka Java and Maven, which
-# gets its jars once, from where its settings say. reports: Node.js and a second reader of histogram logs, which npm gets once. What is missing is installed on Debian and Ubuntu when root or passwordless sudo
+# gets its jars once, from where its settings say. reports: Node.js and a second reader of histogram logs, which npm gets once. monitor:
+# Prometheus with promtool, whose service is not started, and a browser. What is missing is installed on Debian and Ubuntu when root or passwordless sudo
 # is there; elsewhere it is named and the script ends with 1.
 set -euo pipefail
 
@@ -80,8 +81,14 @@ for stage in "${@:-go}"; do
       want npm npm
       reader=true
       ;;
+    monitor)
+      [ "$(uname -s)" = Linux ] || continue
+      want prometheus prometheus
+      want promtool prometheus
+      want chromium chromium
+      ;;
     *)
-      echo "setup: no stage $stage (go, race, net, numa, nix, brokers, reports)" >&2
+      echo "setup: no stage $stage (go, race, net, numa, nix, brokers, reports, monitor)" >&2
       exit 2
       ;;
   esac

@@ -8,5 +8,7 @@
 // Use has one broker of a kind for all tests of a process, or the one that PULSE_REDIS, PULSE_RABBITMQ or PULSE_KAFKA names, which is then
 // somebody else's: it cannot be killed. StopAll, in TestMain, ends what Use started.
 //
+// A server of Prometheus is run the same way, and asked what it knows.
+//
 // Limits: Linux only. A broker that does not answer within its kind's patience is ended, and the end of its log is in the error.
 package brokers
