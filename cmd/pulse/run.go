@@ -59,7 +59,7 @@ type nodeStatus struct {
 
 func newRun() *cobra.Command {
 	c := transport.Config{Media: media(), Queues: queues()}
-	past, page := "", ""
+	past, say := "", outlets{}
 	cmd := &cobra.Command{
 		Use:   "run FILE --node NAME",
 		Short: "Join a node of a topology to the others",
@@ -80,19 +80,26 @@ func newRun() *cobra.Command {
 			if c.At == "" {
 				return exit(exitUsage, errors.New("run: --node says which node of the topology this is"))
 			}
-			return runNode(cmd.Context(), c, page, cmd.OutOrStdout())
+			return runNode(cmd.Context(), c, say, cmd.OutOrStdout())
 		},
 	}
 	cmd.Flags().StringVar(&c.At, "node", "", "the node, by its name in FILE")
 	cmd.Flags().StringVar(&c.Dir, "dir", "", "where the rings are (default /dev/shm/pulse-TOPOLOGY-NODE)")
 	cmd.Flags().DurationVar(&c.HoldDown, "hold-down", 0, "how long a preferred way must be well before a channel goes back to it (default 5s)")
 	cmd.Flags().StringVar(&past, "xdp", "", "INTERFACE[:QUEUE,...]: where channels by xdp go past the kernel's sockets, whatever FILE says")
-	cmd.Flags().StringVar(&page, "web", "", "ADDRESS:PORT where a browser finds the node's dashboard (default: nowhere)")
+	cmd.Flags().StringVar(&say.web, "web", "", "ADDRESS:PORT where a browser finds the node's dashboard (default: nowhere)")
+	cmd.Flags().StringVar(&say.metrics, "metrics", "", "ADDRESS:PORT, unix:PATH or off: where /metrics, /healthz, /readyz and /debug/pprof answer (default unix:DIR/.watch/node.sock)")
 	cmd.Flags().IntSliceVar(&c.Loop.CPUs, "cpus", nil, "CPUs that the workers are pinned to")
 	return cmd
 }
 
-func runNode(ctx context.Context, c transport.Config, page string, out io.Writer) error {
+// outlets are where a node that runs says what it does.
+type outlets struct {
+	web     string // ADDRESS:PORT of the dashboard; empty: nowhere
+	metrics string
+}
+
+func runNode(ctx context.Context, c transport.Config, o outlets, out io.Writer) error {
 	say := stamped(out)
 	c.Notes = func(n netio.Note) { say(noteLine(n)) }
 	n, err := transport.Open(ctx, c)
@@ -103,10 +110,10 @@ func runNode(ctx context.Context, c transport.Config, page string, out io.Writer
 		return exit(exitRuntime, err)
 	}
 	say(fmt.Sprintf("node %s, topology %s, rings in %s", c.At, n.Version(), n.Dir()))
-	if page != "" {
+	if o.web != "" {
 		ctx, cancel := context.WithCancel(ctx)
 		served := make(chan error, 1)
-		go func() { served <- serveWeb(ctx, n.Dir(), page, say) }()
+		go func() { served <- serveWeb(ctx, n.Dir(), o.web, say) }()
 		defer func() {
 			cancel()
 			if err := <-served; err != nil {
@@ -114,6 +121,12 @@ func runNode(ctx context.Context, c transport.Config, page string, out io.Writer
 			}
 		}()
 	}
+	err = serveMetrics(ctx, n.Dir(), o.metrics, say, func(ctx context.Context) error { return follow(ctx, n, c.At, say) })
+	return errors.Join(err, n.Close())
+}
+
+// follow reloads a node when it is told to, and renews its status file, until ctx ends.
+func follow(ctx context.Context, n *transport.Node, at string, say func(string)) error {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
@@ -122,7 +135,7 @@ func runNode(ctx context.Context, c transport.Config, page string, out io.Writer
 	for {
 		select {
 		case <-ctx.Done():
-			return n.Close()
+			return nil
 		case <-hup:
 			if err := n.Reload(ctx); err != nil {
 				say("reload refused, nothing changes: " + err.Error())
@@ -130,7 +143,7 @@ func runNode(ctx context.Context, c transport.Config, page string, out io.Writer
 				say("reloaded, topology " + n.Version())
 			}
 		case <-tick.C:
-			if err := writeStatus(ctx, n, c.At); err != nil && ctx.Err() == nil {
+			if err := writeStatus(ctx, n, at); err != nil && ctx.Err() == nil {
 				say("status: " + err.Error())
 			}
 		}
