@@ -27,7 +27,7 @@
             version = "0-unstable-${self.lastModifiedDate or "19700101"}";
             src = self;
             # Computed, never guessed: scripts/vendor-hash.sh compares it, make tidy rewrites it.
-            vendorHash = "sha256-xvbQZLl4VN2IYKW4nMzT2hKXDmUOLRZI1yFgeC1tQ04=";
+            vendorHash = "sha256-bAUbm2L03h2psX2tttZRFD+lfoHropyMS0zUbrXM0SE=";
             subPackages = [ "cmd/pulse" ];
             env.CGO_ENABLED = 0;
             ldflags = [ "-s" ];

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -13,14 +14,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alphapulse/transport/internal/netlab"
 	"github.com/alphapulse/transport/route/watch"
 )
 
 const aloneFile = `config_version: 1
 name: alone
 nodes:
-  left:   { hostname: left, addresses: [127.0.0.1], site: here }
-  middle: { hostname: middle, addresses: [127.0.0.1], site: here }
+  left:   { hostname: left, addresses: [127.%[1]s.1], site: here }
+  middle: { hostname: middle, addresses: [127.%[1]s.2], site: here }
 actors:
   feed:     { type: producer, outputs: [trades], source_id: 1 }
   strategy: { type: consumer, inputs: [trades] }
@@ -56,8 +58,10 @@ func TestANodeThatRunsAnswersAtItsSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	port := netlab.Port()
+	net := fmt.Sprintf("%d.%d", port>>8, port&255) // of loopback, and nobody else's
 	file := filepath.Join(dir, "alone.yaml")
-	if err := os.WriteFile(file, []byte(aloneFile), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, aloneFile, net), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	node := filepath.Join(dir, "left")

@@ -39,7 +39,7 @@ func TestARealPrometheusSeesWhatTheBoardSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := server.Stop(); err != nil {
+		if err := server.Kill(); err != nil {
 			t.Error(err)
 		}
 		stop()
