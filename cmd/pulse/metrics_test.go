@@ -30,7 +30,7 @@ placements:
   feed:     { node: left }
   strategy: { node: middle }
 channels:
-  trades: { mode: direct, protocol: tcp }
+  trades: { mode: direct, protocol: tcp, encryption: none }
 `
 
 // ask gets a path from a socket of files.
@@ -59,9 +59,9 @@ func TestANodeThatRunsAnswersAtItsSocket(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	port := netlab.Port()
-	net := fmt.Sprintf("%d.%d", port>>8, port&255) // of loopback, and nobody else's
+	mine := fmt.Sprintf("%d.%d", port>>8, port&255) // of loopback, and nobody else's
 	file := filepath.Join(dir, "alone.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, aloneFile, net), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, aloneFile, mine), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	node := filepath.Join(dir, "left")
