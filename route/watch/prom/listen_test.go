@@ -81,7 +81,7 @@ func TestServeAnswersUntilItsContextEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, err := io.ReadAll(w.Body)
-	if err = w.Body.Close(); err != nil || !strings.Contains(string(text), "pulse_health_state") {
+	if e := w.Body.Close(); err != nil || e != nil || !strings.Contains(string(text), "pulse_health_state") {
 		t.Errorf("%v %s", err, text)
 	}
 	stop()
