@@ -68,7 +68,7 @@ func openNodesOn(t *testing.T, machine, channels string) *nodes {
 	return n
 }
 
-// tell shows what everybody printed last, and how the nodes stand.
+// tell shows what everybody printed last, and how the nodes and their rings stand.
 func (n *nodes) tell() {
 	for _, all := range []map[string]*pulse{n.run, n.act} {
 		for name, p := range all {
@@ -77,7 +77,7 @@ func (n *nodes) tell() {
 		}
 	}
 	for _, p := range places {
-		n.Logf("%s: %+v", p[0], n.status(p[0]))
+		n.Logf("%s: %+v\n%s", p[0], n.status(p[0]), ringsUnder(n.dirOf(p[0])))
 	}
 }
 
