@@ -360,8 +360,8 @@ func (d *Device) Sockets() []*Socket { return slices.Clone(d.sockets) }
 // Mode says what is in force, and why nothing better.
 func (d *Device) Mode() Mode { return d.mode }
 
-// Check asks the kernel whether all is as Open left it: nil, ErrDown, ErrGone, ErrDetached, ErrQueues, or ErrClosed. It is a few system calls, for a
-// loop that has heard nothing for a while.
+// Check asks the kernel whether all is as Open left it: nil, ErrDown, ErrGone, ErrDetached, ErrQueues, or ErrClosed. It is a few system calls, which
+// wait while others change the configuration of any of the machine's networks: a loop that has heard nothing for a while has another goroutine call it.
 func (d *Device) Check() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -107,6 +107,7 @@ func (h *Hub) End(o EndOptions) (*End, error) {
 		return nil, fmt.Errorf("xdp: %s on %s: %w", o.Local, h.options.Device.Interface, err)
 	}
 	h.ends = append(h.ends, e)
+	h.home()
 	for _, p := range o.Peers {
 		// Whether it answers in time or not, it is followed from now on.
 		if _, err := h.resolver.Resolve(p, wayFirst); err != nil && !passes(err) {
@@ -186,16 +187,22 @@ func (e *End) Place(to netip.AddrPort, n int) []byte {
 	return c.Data[e.size:]
 }
 
-// wayTo finds the headers for a peer, as they are now.
+// later is the way to a peer who is new while the kernel has not answered another question.
+var later = way{err: packet.ErrPending}
+
+// wayTo finds the headers for a peer, as they are known.
 func (e *End) wayTo(to netip.AddrPort) *way {
 	w := e.lastWay
 	if w == nil || e.last != to {
 		if w = e.ways[to]; w == nil {
+			if e.hub.away {
+				return &later
+			}
 			w = e.follow(to)
 		}
 		e.last, e.lastWay = to, w
 	}
-	if w.target != nil && w.changes != w.target.Changes() {
+	if w.target != nil && !e.hub.away && w.changes != w.target.Changes() {
 		e.renew(w, to)
 	}
 	return w
@@ -236,6 +243,7 @@ func (e *End) renew(w *way, to netip.AddrPort) {
 
 // Reach is why nothing gets to an address now; nil: something does, or it is being found out.
 func (e *End) Reach(to netip.Addr) error {
+	e.hub.home()
 	t, err := e.hub.resolver.Follow(to, time.Now())
 	if err != nil {
 		return err
@@ -298,7 +306,7 @@ func (e *End) Datagram(i int) (data []byte, from netip.AddrPort) {
 
 // Room is what a packet of the interface's MTU, as it is now, in one chunk, has for a datagram. The path to a peer may have less: then
 // larger ones are Refused.
-func (e *End) Room() int { return e.fits(e.hub.resolver.MTU()) }
+func (e *End) Room() int { return e.fits(e.hub.mtu) }
 
 // fits is the most bytes of a datagram in one chunk and a packet of that size.
 func (e *End) fits(mtu int) int {

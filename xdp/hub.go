@@ -41,8 +41,13 @@ type Hub struct {
 	turns   int
 	wayAt   time.Time
 
-	countedAt time.Time // the interface's queues
-	checkedAt time.Time // that program and interface were there
+	keeper              // has resolver while it is away
+	mtu       int       // as the resolver knew it last
+	fault     error     // what the keeper found, until the hub says so
+	counts    bool      // what it is asked: how many queues the interface has,
+	countedAt time.Time // when it was asked last,
+	checks    bool      // and whether program and interface are there
+	checkedAt time.Time // when it was, or they were known to be
 	heard     uint64    // received by then
 
 	out     []Chunk // claimed of the first socket
@@ -86,6 +91,8 @@ func OpenHub(o HubOptions) (*Hub, error) {
 	if h.resolver, err = packet.OpenResolver(o.Device.Interface); err != nil {
 		return nil, errors.Join(fmt.Errorf("xdp: %s: %w", o.Device.Interface, err), d.Close())
 	}
+	h.mtu = h.resolver.MTU()
+	h.keeper.start(h.ask)
 	return h, nil
 }
 
@@ -132,6 +139,7 @@ func (h *Hub) Close() error {
 	for _, e := range slices.Clone(h.ends) {
 		faults = append(faults, e.Close())
 	}
+	h.keeper.stop()
 	return errors.Join(append(faults, h.resolver.Close(), h.device.Close())...)
 }
 
@@ -238,7 +246,7 @@ func (h *Hub) deal(frame []byte, asks *End) {
 	h.Nobody++
 }
 
-// keepWays follows what the kernel knows of routes and neighbours.
+// keepWays follows what the kernel knows of routes and neighbours, and whether all is there. What has to be asked the keeper asks.
 func (h *Hub) keepWays() error {
 	if h.turns++; h.turns%wayTurns != 0 {
 		return nil
@@ -248,25 +256,66 @@ func (h *Hub) keepWays() error {
 		return nil
 	}
 	h.wayAt = now
-	if h.Received != h.heard { // then both are there
-		h.heard, h.checkedAt = h.Received, now
-	} else if now.Sub(h.checkedAt) >= checkEvery {
-		h.checkedAt = now
-		if err := h.device.Check(); err != nil && !errors.Is(err, ErrDown) { // down it may come up again; gone or detached it is over
-			return fmt.Errorf("xdp: %s: %w", h.options.Device.Interface, err)
+	if h.away {
+		ok, err := h.back()
+		if !ok {
+			return nil
 		}
+		h.answered(err)
 	}
-	if now.Sub(h.countedAt) >= countEvery { // others may be busy while a new one's datagrams are lost
-		h.countedAt = now
-		if err := h.device.recount(); err != nil {
-			return fmt.Errorf("xdp: %s: %w", h.options.Device.Interface, err)
-		}
+	if h.fault != nil {
+		return h.fault
 	}
-	if _, err := h.resolver.Do(now); err != nil {
+	due, err := h.resolver.Hear(now)
+	if err != nil {
 		return fmt.Errorf("xdp: %s: %w", h.options.Device.Interface, err)
 	}
-	h.parser.MaxFrame = max(h.parser.MaxFrame, frameOf(h.resolver.MTU()))
+	h.checks, h.counts = false, now.Sub(h.countedAt) >= countEvery // others may be busy while a new queue's datagrams are lost
+	if h.counts {
+		h.countedAt = now
+	}
+	if h.Received != h.heard { // then both are there
+		h.heard, h.checkedAt = h.Received, now
+	} else if h.checks = now.Sub(h.checkedAt) >= checkEvery; h.checks {
+		h.checkedAt = now
+	}
+	if due || h.checks || h.counts {
+		h.put(now)
+	}
 	return nil
+}
+
+// ask is the keeper's: it may take long.
+func (h *Hub) ask(now time.Time) (err error) {
+	if h.checks {
+		err = h.device.Check() // counts, too
+		if errors.Is(err, ErrDown) {
+			err = nil // it may come up again; gone or detached it is over
+		}
+	} else if h.counts {
+		err = h.device.recount()
+	}
+	if err == nil {
+		_, err = h.resolver.Do(now)
+	}
+	if err != nil {
+		return fmt.Errorf("xdp: %s: %w", h.options.Device.Interface, err)
+	}
+	return nil
+}
+
+// answered takes over what the keeper has found out.
+func (h *Hub) answered(err error) {
+	h.fault = errors.Join(h.fault, err)
+	h.mtu = h.resolver.MTU()
+	h.parser.MaxFrame = max(h.parser.MaxFrame, frameOf(h.mtu))
+}
+
+// home waits for the keeper: whoever opens an end waits for the kernel in any case.
+func (h *Hub) home() {
+	if h.away {
+		h.answered(h.wait())
+	}
 }
 
 // spare is how many chunks there are to write to.

@@ -146,27 +146,68 @@ func (r *Resolver) Forget(to netip.Addr) {
 }
 
 // Do hears what the kernel says, looks up what has changed and has it ask those neighbours that need to be asked. It returns how many
-// datagrams it heard. While nothing changes it is one system call.
+// datagrams it heard. While nothing changes it is one system call; else it asks, and the kernel answers when nobody else changes or reads the
+// network's configuration, in whatever namespace: who cannot wait for that calls Hear, and Do on another goroutine when that says so.
 func (r *Resolver) Do(now time.Time) (n int, err error) {
+	if n, err = r.listen(); err != nil {
+		return n, err
+	}
+	return n, r.tend(now)
+}
+
+// Hear hears what the kernel says and reports whether there is something to ask it: then Do is due. It is one system call while nothing changes,
+// and never waits.
+func (r *Resolver) Hear(now time.Time) (due bool, err error) {
+	if _, err := r.listen(); err != nil {
+		return false, err
+	}
+	if r.looks(now) {
+		return true, nil
+	}
+	if now.Sub(r.glanced) < glanceEvery {
+		return false, nil
+	}
+	for _, h := range r.hops {
+		due = due || r.asks(h, now)
+	}
+	if !due {
+		r.glanced = now
+	}
+	return due, nil
+}
+
+// listen takes what the kernel has said.
+func (r *Resolver) listen() (n int, err error) {
 	for n < maxDatagrams {
 		size, err := r.hear.Recv(r.room)
 		switch {
 		case errors.Is(err, syscall.ENOBUFS):
 			r.stale = true
 		case errors.Is(err, syscall.EAGAIN):
-			return n, r.tend(now)
+			return n, nil
 		case err != nil:
 			return n, fmt.Errorf("packet: %w", err)
 		}
 		n++
 		r.take(r.room[:size])
 	}
-	return n, r.tend(now)
+	return n, nil
+}
+
+// looks reports whether everything is to be looked up again.
+func (r *Resolver) looks(now time.Time) bool {
+	since := now.Sub(r.looked)
+	return r.stale && since >= lookApart || since >= lookEvery
+}
+
+// asks reports whether the kernel should ask a neighbour.
+func (r *Resolver) asks(h *hop, now time.Time) bool {
+	return h.due() && now.Sub(h.asked) >= askApart && r.link.flags&linkIsUp != 0
 }
 
 // tend does what is due at now.
 func (r *Resolver) tend(now time.Time) error {
-	if since := now.Sub(r.looked); r.stale && since >= lookApart || since >= lookEvery {
+	if r.looks(now) {
 		r.looked, r.stale = now, false
 		if err := r.lookAgain(); err != nil {
 			return err
@@ -290,7 +331,7 @@ func (r *Resolver) read(h *hop) error {
 func (r *Resolver) glance(now time.Time) error {
 	r.glanced = now
 	for _, h := range r.hops {
-		if !h.due() || now.Sub(h.asked) < askApart || r.link.flags&linkIsUp == 0 {
+		if !r.asks(h, now) {
 			continue
 		}
 		h.asked, h.fault = now, nil
