@@ -150,6 +150,9 @@ func (r *Receiver) status(s *stream, now time.Duration) {
 	if s.bytes < r.options.Stash/4 && now-s.statusAt < every && s.statusAt != 0 {
 		return
 	}
+	if s.staged { // what is confirmed is seen, and outlives this process, whatever ends it
+		s.flush()
+	}
 	s.statusAt, s.said, s.bytes = now, s.next, 0
 	body := r.scratch[:seal.StatusSize]
 	(&seal.StatusBody{Next: s.next, Window: uint64(r.options.Stash / 2), Tag: r.options.Tag, Receiver: r.id}).Put(body)

@@ -7,9 +7,12 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
 	"github.com/alphapulse/transport/netio"
+	"github.com/alphapulse/transport/ring"
+	"github.com/alphapulse/transport/seal"
 )
 
 // pipe is one end of a medium within the test: bounded, lossy when asked, and picky about what it lends.
@@ -22,6 +25,7 @@ type pipe struct {
 	drop   func() bool
 	closed bool
 	away   bool // nobody answers
+	stuck  bool // nothing leaves
 	gone   int
 	room   int // that the path has; 0: pipeRoom
 	large  int // datagrams that had none
@@ -65,7 +69,7 @@ func (p *pipe) Place(to netip.AddrPort, n int) []byte {
 }
 
 func (p *pipe) Flush() (int, error) {
-	for n := 0; n < pipeFlush && len(p.placed) > 0 && len(p.other.queue) < pipeQueue; n++ {
+	for n := 0; !p.stuck && n < pipeFlush && len(p.placed) > 0 && len(p.other.queue) < pipeQueue; n++ {
 		switch {
 		case p.away:
 			p.gone++
@@ -209,5 +213,71 @@ func TestMediumThatBecomesSmallerIsFollowed(t *testing.T) {
 		total := uint64(70)
 		b.until("delivery", func() bool { return b.got[len(b.got)-1].seq == total })
 		b.verify(1, total, rel == BestEffort)
+	}
+}
+
+// A device that takes nothing any more holds up what is sent, not the look at who is there: its sender says that it reaches nobody, and takes what
+// arrives, so that others on the same device get theirs.
+func TestMediumThatTakesNothingIsNotAlive(t *testing.T) {
+	var sent events
+	near, far := newPipe(0)
+	b := newBed(t, SenderOptions{Reliability: Repaired, Lines: []Dial{{Medium: near, To: far.at}}, Events: sent.add},
+		ReceiverOptions{Reliability: Repaired, Lines: []Listen{{Medium: far}}}, nil)
+	b.pass(0)
+	b.publish(10, 64)
+	b.until("delivery", func() bool { return len(b.got) == 10 && b.send.Drained() && b.send.standing.heard.Load() == 1 })
+	near.stuck = true
+	b.publish(10, 64)
+	for range 2 * DefaultLiveness / time.Millisecond {
+		b.pass(time.Millisecond)
+		_, err := b.send.Do()
+		must(t, err)
+	}
+	if rings, heard, lag := b.send.standing.rings.Load(), b.send.standing.heard.Load(), b.send.standing.lag.Load(); rings != 1 || heard != 0 || lag == 0 || sent.count(Disconnected) != 1 {
+		t.Errorf("%d rings, %d of them heard of, %d bytes not confirmed; told %v", rings, heard, lag, sent)
+	}
+	if len(near.queue) != 0 {
+		t.Errorf("%d datagrams were not taken", len(near.queue))
+	}
+	near.stuck = false
+	b.until("delivery of all", func() bool { return len(b.got) == 20 && b.send.Drained() })
+	b.verify(1, 20, false)
+}
+
+// A process may end at any instruction: what a receiver has confirmed is in the mirror by then, also what waited for room there.
+func TestWhatIsConfirmedIsSeen(t *testing.T) {
+	near, far := newPipe(0)
+	b := newBed(t, SenderOptions{Reliability: Repaired, Lines: []Dial{{Medium: near, To: far.at}}},
+		ReceiverOptions{Reliability: Repaired, Lines: []Listen{{Medium: far}}, Inbox: netio.InboxOptions{Capacity: 8192}}, nil)
+	b.pass(0)
+	for i := 0; len(b.recv.all) == 0 || b.recv.all[0].stash.empty(); i++ { // nobody reads the mirror
+		if i == 1000 {
+			t.Fatal("the mirror never fills")
+		}
+		b.publish(1, 64)
+		b.pass(time.Millisecond)
+		_, err := b.send.Do()
+		must(t, err)
+		_, err = b.recv.Do()
+		must(t, err)
+	}
+	b.poll()
+	before := b.recv.all[0].next
+	far.placed = nil
+	must(t, b.recv.chores(b.recv.clock.now+statusIdle))
+	reader, err := b.rings[0].Reader(ring.ReaderOptions{Mode: ring.Lossy}) // behind what can be seen
+	must(t, err)
+	defer reader.Close()
+	confirmed := uint64(0)
+	for _, d := range far.placed {
+		var h seal.Header
+		var s seal.StatusBody
+		if must(t, h.Parse(d)); h.Kind == seal.Status {
+			must(t, s.Parse(d[seal.HeaderSize:]))
+			confirmed = s.Next
+		}
+	}
+	if confirmed <= before || confirmed > reader.Seq() {
+		t.Errorf("%d are confirmed and %d can be seen, where %d were due before", confirmed, reader.Seq(), before)
 	}
 }

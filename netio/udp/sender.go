@@ -131,10 +131,10 @@ func (s *Sender) Do() (frames int, err error) {
 	}
 	now := s.clock.read()
 	if s.unsent {
-		if err := s.flushAll(); err != nil || s.unsent {
+		if err := s.flushAll(); err != nil || s.unsent && s.lends() {
 			return 0, err
 		}
-		if err := s.attend(now, false); err != nil || s.unsent { // it may be full again at once, and never find the time
+		if err := s.attend(now, false); err != nil || s.unsent { // it may be full again at once, or stay so, and never find the time
 			return 0, err
 		}
 	}
@@ -146,11 +146,21 @@ func (s *Sender) Do() (frames int, err error) {
 		return 0, err
 	}
 	frames = int(s.Frames - before)
-	if !s.unsent { // what waits may lie in the ring, where what receivers say could release it
+	if !s.unsent || !s.lends() {
 		err = s.attend(now, frames == 0)
 	}
 	s.publish()
 	return frames, err
+}
+
+// lends reports whether what waits to be sent may lie in the rings, where what receivers say could release it. A medium has copied it.
+func (s *Sender) lends() bool {
+	for _, w := range s.wires {
+		if w.medium == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // attend turns to what receivers say, every so often or at once, and to what is due.
