@@ -320,7 +320,7 @@ func (h *Hub) home() {
 
 // spare is how many chunks there are to write to.
 func (h *Hub) spare() int {
-	if h.claimed == 0 {
+	if h.placed == 0 && h.claimed < len(h.out) { // those that were under way may be back
 		h.claimed = h.sockets[0].Claim(h.out)
 	}
 	return h.claimed - h.placed

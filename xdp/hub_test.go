@@ -273,3 +273,44 @@ func threadTime(t *testing.T) time.Duration {
 	}
 	return time.Duration(ns)
 }
+
+// A hub that could get only a few chunks gets the others once the kernel has sent what was in them, also when those few were not used: who waits until
+// there is room for more would wait for ever.
+func TestAHubGetsItsChunksBack(t *testing.T) {
+	b := newBed(t, netlab.Options{})
+	var h *Hub
+	if err := b.lab.In("a", func() (err error) {
+		h, err = OpenHub(HubOptions{Device: Options{Interface: netlab.Device, Ports: []uint16{7001}, Attach: AttachGeneric, SendChunks: minRing}})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	e := b.endAt(h, "a", 7001, b.lab.Addr("b"))
+	to := netip.AddrPortFrom(b.lab.Addr("b"), 9)
+	if err := b.lab.LinkDown("a"); err != nil {
+		t.Fatal(err)
+	}
+	for range minRing - 4 {
+		if e.Place(to, 4) == nil {
+			t.Fatal("no room")
+		}
+	}
+	if waiting, err := e.Flush(); waiting != minRing-4 || err != nil {
+		t.Fatal(waiting, err)
+	}
+	if n := e.Spare(); n != 4 {
+		t.Fatalf("room for %d", n)
+	}
+	if err := b.lab.LinkUp("a"); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(patience); e.Spare() != minRing; {
+		if _, err := e.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if time.Now().After(end) {
+			t.Fatalf("room for %d", e.Spare())
+		}
+	}
+}
