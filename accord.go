@@ -42,6 +42,7 @@ type peering struct {
 	terms
 	link    *control.Link // nil: the other node dials
 	changed atomic.Bool   // secrets may be others than the ways have
+	again   time.Time     // when ways that refused theirs are given them again; zero: none did
 	crossed atomic.Bool   // the other node dials, too
 
 	mu      sync.Mutex
@@ -251,7 +252,8 @@ func (a *accord) do() {
 		}
 	}
 	for node, p := range a.peers {
-		if p.changed.Swap(false) {
+		if p.changed.Swap(false) || !p.again.IsZero() && time.Now().After(p.again) {
+			p.again = time.Time{}
 			a.key(node, p)
 		}
 	}
@@ -282,6 +284,9 @@ func (a *accord) key(node string, p *peering) {
 			err := j.way.(netio.Keyed).Key(e.Channel, secretOf(one, e.Channel, control.Out), secretOf(one, e.Channel, control.In))
 			if errors.Is(err, net.ErrClosed) {
 				continue
+			}
+			if err != nil { // a place in a ring may be another's for a moment
+				p.again = time.Now().Add(lookEvery)
 			}
 			a.fabric.told(fmt.Sprintf("channel %s by %s to %s, its secret", e.Channel, key.protocol, node), err)
 		}

@@ -55,7 +55,7 @@ func (o *outlet) key(secret *seal.Secret) (err error) {
 	return err
 }
 
-// speak turns to a secret, and begins to carry what waited for one.
+// speak turns to a secret, and begins to carry what waited for one: all of it, or it says why not, is mute as before, and is given the secret again.
 func (o *outlet) speak(secret seal.Secret) error {
 	if err := o.SetSecret(secret); err != nil {
 		return err
@@ -64,12 +64,18 @@ func (o *outlet) speak(secret seal.Secret) error {
 	if !o.mute {
 		return nil
 	}
-	o.mute, o.since, o.heard = false, time.Now(), false
-	var faults []error
-	for _, r := range o.rings {
-		faults = append(faults, o.Sender.Add(r))
+	for i, r := range o.rings {
+		if err := o.Sender.Add(r); err != nil {
+			faults := []error{err}
+			for _, taken := range o.rings[:i] {
+				_, err := o.Sender.Remove(taken)
+				faults = append(faults, err)
+			}
+			return errors.Join(faults...)
+		}
 	}
-	return errors.Join(faults...)
+	o.mute, o.since, o.heard = false, time.Now(), false
+	return nil
 }
 
 // silence lets go of the rings: what is not confirmed stays in them. Datagrams that the kernel did not take are given up.

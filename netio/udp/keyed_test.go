@@ -225,3 +225,45 @@ func disbelieved(in *inlet) uint64 {
 	s := in.Stats()
 	return s.Drops(Forged) + s.Drops(NoSession)
 }
+
+// A way that gets its secret while somebody else has the place in a ring says so, is not alive, and carries the ring once it is given the secret again:
+// a ring that it let go of silently would wait for ever.
+func TestAWayThatCannotCarryARingIsGivenItsSecretAgain(t *testing.T) {
+	mirrors, err := netio.NewMirrors(netio.InboxOptions{Capacity: 1 << 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := newReading(t, mirrors, 7)
+	out, _, in := keyedNodes(t, netio.Exchange{Channel: "quotes", Capacity: 1 << 16, Sealed: true, Agreed: true, Mirrors: mirrors})
+	own, w := fileRing(t, 7)
+	free, _ := fileRing(t, 8)
+	for _, r := range []*ring.Ring{free, own} {
+		if err := out.Add("quotes", r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other, err := own.Reader(ring.ReaderOptions{Name: placeOf("right"), Durable: true, From: ring.Oldest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, w)
+	secret := seal.NewSecret()
+	if err := in.Key("quotes", nil, &secret); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := out.Key("quotes", &secret, nil); !errors.Is(err, ring.ErrOwned) {
+			t.Errorf("a place that another has: %v", err)
+		}
+		if out.Alive("quotes") {
+			t.Error("it carries nothing, and is alive")
+		}
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Key("quotes", &secret, nil); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "what waited", got.upTo(1))
+}
