@@ -21,9 +21,10 @@ type keeper struct {
 // start begins with what answers a question.
 func (k *keeper) start(ask func(now time.Time) error) {
 	k.questions, k.answers = make(chan time.Time, 1), make(chan error, 1)
+	questions, answers := k.questions, k.answers
 	k.ended.Go(func() {
-		for now := range k.questions {
-			k.answers <- ask(now)
+		for now := range questions {
+			answers <- ask(now)
 		}
 	})
 }
@@ -53,9 +54,13 @@ func (k *keeper) wait() (err error) {
 	return err
 }
 
-// stop waits for the answer, and ends.
+// stop waits for the answer, and ends. It may be called again.
 func (k *keeper) stop() {
+	if k.questions == nil {
+		return
+	}
 	_ = k.wait() // nobody is left to tell
 	close(k.questions)
+	k.questions = nil
 	k.ended.Wait()
 }

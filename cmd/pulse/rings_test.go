@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -63,6 +64,26 @@ func oneRing(path string) string {
 	return text + "\n"
 }
 
+// threadsOf tells of a process's threads that do not sleep: those that wait in the kernel and cannot be woken, with where that is as far as this user
+// may know, and those that run or would.
+func threadsOf(pid int) string {
+	var all strings.Builder
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid)) // the pattern is good
+	for _, task := range tasks {
+		stat, err := os.ReadFile(filepath.Join(task, "stat"))
+		if err != nil {
+			continue // it has ended
+		}
+		_, state, _ := strings.Cut(string(stat), ") ")
+		if strings.HasPrefix(state, "S") {
+			continue
+		}
+		stack, _ := os.ReadFile(filepath.Join(task, "stack"))
+		fmt.Fprintf(&all, "  thread %s %.1s %s\n", filepath.Base(task), state, strings.Join(strings.Fields(strings.ReplaceAll(string(stack), "[<0>]", "")), " < "))
+	}
+	return fmt.Sprintf("process %d, %d threads, awake:\n%s", pid, len(tasks), all.String())
+}
+
 // What a failed pipeline shows of its rings names the last record and who is behind.
 func TestRingsAreToldOf(t *testing.T) {
 	dir := t.TempDir()
@@ -88,6 +109,9 @@ func TestRingsAreToldOf(t *testing.T) {
 		if err := w.Commit(8); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if own := threadsOf(os.Getpid()); !strings.Contains(own, " R ") { // this one, at least
+		t.Error(own)
 	}
 	said := ringsUnder(dir)
 	for _, want := range []string{"one.ring: records to 3, ", `"to right"`, "alive true", "gating true, durable true"} {

@@ -2,12 +2,14 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,6 +24,7 @@ type nodes struct {
 	dir  string
 	file string
 
+	told    sync.Once
 	machine string // the host's name; empty: each its own
 	run     map[string]*pulse
 	act     map[string]*pulse
@@ -51,11 +54,6 @@ func openNodesOn(t *testing.T, machine, channels string) *nodes {
 		}
 	})
 	n := &nodes{T: t, lab: lab, machine: machine, dir: t.TempDir(), run: map[string]*pulse{}, act: map[string]*pulse{}}
-	t.Cleanup(func() {
-		if t.Failed() {
-			n.tell()
-		}
-	})
 	n.file = filepath.Join(n.dir, "pipeline.yaml")
 	n.write(channels)
 	n.certify()
@@ -68,16 +66,24 @@ func openNodesOn(t *testing.T, machine, channels string) *nodes {
 	return n
 }
 
-// tell shows what everybody printed last, and how the nodes and their rings stand.
+// failed tells once, if the test has failed, before anybody is killed.
+func (n *nodes) failed() {
+	if n.Failed() {
+		n.told.Do(n.tell)
+	}
+}
+
+// tell shows what everybody printed last, what their threads do, and how the nodes and their rings stand.
 func (n *nodes) tell() {
 	for _, all := range []map[string]*pulse{n.run, n.act} {
 		for name, p := range all {
 			lines := strings.Split(p.out.String(), "\n")
-			n.Logf("%s:\n%s\n%s", name, strings.Join(lines[max(0, len(lines)-12):], "\n"), p.words())
+			n.Logf("%s:\n%s\n%s\n%s", name, strings.Join(lines[max(0, len(lines)-12):], "\n"), p.words(), threadsOf(p.cmd.Process.Pid))
 		}
 	}
 	for _, p := range places {
-		n.Logf("%s: %+v\n%s", p[0], n.status(p[0]), ringsUnder(n.dirOf(p[0])))
+		s := n.status(p[0])
+		n.Logf("%s, %s ago: %+v\n%s", p[0], time.Since(s.At).Round(time.Millisecond), s, ringsUnder(n.dirOf(p[0])))
 	}
 }
 
@@ -122,7 +128,9 @@ func (n *nodes) start(node string, args ...string) *pulse {
 	if err != nil {
 		n.Fatal(err)
 	}
-	return startAs(n.T, n.lab.Command(n.Context(), node, exe, args...))
+	p := startAs(n.T, n.lab.Command(context.WithoutCancel(n.Context()), node, exe, args...)) // killed when all is told
+	n.Cleanup(n.failed)
+	return p
 }
 
 func (n *nodes) actor(node, actor string, more ...string) *pulse {
