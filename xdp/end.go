@@ -195,7 +195,7 @@ func (e *End) wayTo(to netip.AddrPort) *way {
 	w := e.lastWay
 	if w == nil || e.last != to {
 		if w = e.ways[to]; w == nil {
-			if e.hub.away {
+			if !e.hub.here() {
 				return &later
 			}
 			w = e.follow(to)

@@ -91,7 +91,11 @@ func OpenHub(o HubOptions) (*Hub, error) {
 	if h.resolver, err = packet.OpenResolver(o.Device.Interface); err != nil {
 		return nil, errors.Join(fmt.Errorf("xdp: %s: %w", o.Device.Interface, err), d.Close())
 	}
-	h.mtu = h.resolver.MTU()
+	now := time.Now()
+	if _, err = h.resolver.Do(now); err != nil {
+		return nil, errors.Join(fmt.Errorf("xdp: %s: %w", o.Device.Interface, err), h.resolver.Close(), d.Close())
+	}
+	h.mtu, h.countedAt, h.checkedAt = h.resolver.MTU(), now, now // nothing has to be asked while the first peers are met
 	h.keeper.start(h.ask)
 	return h, nil
 }
@@ -256,12 +260,8 @@ func (h *Hub) keepWays() error {
 		return nil
 	}
 	h.wayAt = now
-	if h.away {
-		ok, err := h.back()
-		if !ok {
-			return nil
-		}
-		h.answered(err)
+	if !h.here() {
+		return nil
 	}
 	if h.fault != nil {
 		return h.fault
@@ -309,6 +309,18 @@ func (h *Hub) answered(err error) {
 	h.fault = errors.Join(h.fault, err)
 	h.mtu = h.resolver.MTU()
 	h.parser.MaxFrame = max(h.parser.MaxFrame, frameOf(h.mtu))
+}
+
+// here reports whether the keeper has nothing to find out, and takes over what it has found.
+func (h *Hub) here() bool {
+	if h.away {
+		ok, err := h.back()
+		if !ok {
+			return false
+		}
+		h.answered(err)
+	}
+	return true
 }
 
 // home waits for the keeper: whoever opens an end waits for the kernel in any case.
