@@ -271,11 +271,12 @@ func sooner(a, b time.Duration) time.Duration {
 // sameFar reports whether a way need not be opened anew.
 func sameFar(a, b netio.Far) bool { return reflect.DeepEqual(bare(a), bare(b)) }
 
-// bare is f without what cannot be compared: Packing says as much.
+// bare is f without what cannot be compared, where Packing says as much, and what nothing depends on.
 func bare(f netio.Far) netio.Far {
 	f.Exchanges = slices.Clone(f.Exchanges)
 	for i := range f.Exchanges {
-		f.Exchanges[i].Codec, f.Exchanges[i].Carried, f.Exchanges[i].Received = nil, nil, nil
+		e := &f.Exchanges[i]
+		e.Codec, e.Carried, e.Received = nil, nil, nil
 	}
 	return f
 }

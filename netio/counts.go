@@ -26,7 +26,28 @@ const (
 	CountRefused                 // envelopes or deliveries, by reason
 )
 
-// Counted is a Way, a QueueWay or what Queues.Take returns that says what it counts. It may be asked from any goroutine.
+// Counted is a Way, a QueueWay or what Queues.Take returns that says what it counts. It may be asked from any goroutine. What it tells never goes
+// down until it is closed; a reason that nothing had is not told. What several ways or lines share, the first of them tells.
 type Counted interface {
 	Counts(tell func(Count))
 }
+
+// Timed is a QueueWay or what Queues.Take returns that records how old messages are: Carried when the queue is given an envelope, received when a
+// run is in its mirror, each once a batch at most. nil: it is not kept. It may be called from any goroutine, and nothing is recorded any more
+// once the Spread was taken back, or the way or taking was closed.
+type Timed interface {
+	Time(carried, received *Spread)
+}
+
+// Tell tells a count, unless it is of a reason and nothing had it.
+func Tell(tell func(Count), c Count) {
+	if c.Reason == "" || c.Value > 0 {
+		tell(c)
+	}
+}
+
+// Directions of a Count.
+const (
+	Out = "out"
+	In  = "in"
+)

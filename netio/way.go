@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/alphapulse/transport/internal/tally"
 	"github.com/alphapulse/transport/numa"
 	"github.com/alphapulse/transport/ring"
 	"github.com/alphapulse/transport/seal"
@@ -59,8 +58,8 @@ type Exchange struct {
 	Secret       *seal.Secret      // that seals them; nil: there is none
 	Agreed       bool              // instead of Secret: the nodes agree on secrets while the way stands, which is a Keyed one
 	Suite        seal.Suite        // by which envelopes are sealed; 0: the medium chooses
-	Carried      *tally.Spread     // how old messages are when they are sent, once a batch at most; nil: it is not kept. The worker's that sends
-	Received     *tally.Spread     // and when they are in mirrors; the worker's that takes
+	Carried      *Spread           // how old messages are when they are sent, once a batch at most; nil: it is not kept. The worker's that sends
+	Received     *Spread           // and when they are in mirrors; the worker's that takes
 }
 
 // Ways is a medium that a node has opened.

@@ -6,7 +6,7 @@ import "github.com/alphapulse/transport/netio"
 func ChannelsOf(all []netio.Exchange) (channels []Channel) {
 	for _, e := range all {
 		c := Channel{Contract: Contract{Name: e.Channel, Sends: e.Sends, Takes: e.Takes, Largest: e.Largest, Domain: e.Domain, Codecs: e.Codecs},
-			Inbox: netio.InboxOptions{Shared: e.Mirrors, Capacity: e.Capacity}}
+			Inbox: netio.InboxOptions{Shared: e.Mirrors, Capacity: e.Capacity}, Carried: e.Carried, Received: e.Received}
 		if e.BestEffort {
 			c.Reliability = BestEffort
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/ring"
 	"github.com/alphapulse/transport/seal"
 )
@@ -146,6 +147,9 @@ func (f *feed) fill(p *Peer) bool {
 		return false
 	}
 	f.spoke, f.fresh = true, true
+	if f.offset == 0 {
+		netio.AgeOf(c.Carried, p.clock, f.run)
+	}
 	h := seal.Header{Kind: seal.Data, Channel: c.id, Source: f.source, Epoch: f.epoch, Seq: f.seq}
 	if first > seal.MaxBody&^7 {
 		f.fragment(p, &h, first)

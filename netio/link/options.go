@@ -62,6 +62,10 @@ type Channel struct {
 
 	// Codec packs and opens bodies, by the codecs that Contract names; nil: bodies travel as they are. It belongs to this peer alone.
 	Codec seal.Codec
+
+	// Carried and Received, if set, record how old messages are when they are put into envelopes, and when they are in mirrors, once an
+	// envelope at most: netio.Age, for which the caller's clock has to be the one that publishers stamp by. They belong to this peer alone.
+	Carried, Received *netio.Spread
 }
 
 // Event is a change that operators want to know of.

@@ -66,6 +66,7 @@ func (p *Peer) usual(h *seal.Header, body []byte) bool {
 	if err != nil || s.mirror.Bring(h.Epoch, h.Seq, 0, body, n) != nil {
 		return false
 	}
+	netio.AgeOf(s.channel.Received, p.clock, body)
 	s.brought(p, n, len(body))
 	return true
 }
@@ -311,6 +312,7 @@ func (p *Peer) deliver(s *stream, run []byte, n int) {
 			p.noRoom(s, err, n)
 			return
 		}
+		netio.AgeOf(s.channel.Received, p.clock, part)
 		s.brought(p, k, len(part))
 		run, n = run[len(part):], n-k
 	}

@@ -1,11 +1,16 @@
 package udp
 
-import "time"
+import (
+	"time"
+
+	"github.com/alphapulse/transport/internal/sys"
+)
 
 // clock is the time since a worker opened. A loop lends it. Whoever runs a worker inline shall not pay for it each time: then it is
 // read every so many cycles, as many as go into about clockEvery.
 type clock struct {
 	opened time.Time
+	base   time.Duration // CLOCK_MONOTONIC then
 	now    time.Duration
 	lent   bool
 	cycles int // until it is read again
@@ -17,7 +22,10 @@ const (
 	clockSkip  = 32 // cycles at most
 )
 
-func newClock() clock { return clock{opened: time.Now()} }
+func newClock() clock { return clock{opened: time.Now(), base: time.Duration(sys.Monotonic())} }
+
+// stamp is now as stamps of records count.
+func (c *clock) stamp() time.Duration { return c.base + c.now }
 
 func (c *clock) lend(now time.Time) { c.now, c.lent = now.Sub(c.opened), true }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
+	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/ring"
 	"github.com/alphapulse/transport/seal"
 )
@@ -106,6 +107,9 @@ func (s *Sender) fill(f *feed, now time.Duration) error {
 		if first == 0 { // overwritten: the reader was evicted
 			s.ended(f, errors.Join(f.carried(), f.reader.Err(), fmt.Errorf("record %d changed under its sender", f.seq)))
 			return nil
+		}
+		if s.options.Carried != nil && f.offset == 0 {
+			netio.AgeOf(s.options.Carried, s.clock.stamp(), f.run)
 		}
 		if first > bound {
 			if err := s.fragments(f, bound, now); err != nil {

@@ -15,6 +15,7 @@ type inlet struct {
 	ways     *ways
 	exchange netio.Exchange
 	fars     []netio.Far            // one for each way that has the channel
+	received []*netio.Spread        // of each of them; the loop's
 	up       []bool                 // of them, who was heard; the loop's
 	secrets  map[string]seal.Secret // of channels that are Agreed, by node; under the ways' lock
 	failed   atomic.Bool
@@ -23,14 +24,15 @@ type inlet struct {
 // listen opens the inlet of a channel, or finds it.
 func (w *ways) listen(far netio.Far, e netio.Exchange) error {
 	if in := w.inlets[e.Channel]; in != nil {
-		in.fars, in.up = append(in.fars, far), append(in.up, false)
+		in.fars, in.up, in.received = append(in.fars, far), append(in.up, false), append(in.received, e.Received)
+		in.time()
 		return nil
 	}
 	at, err := w.portOf(w.station.Bind, e)
 	if err != nil {
 		return err
 	}
-	in := &inlet{ways: w, exchange: e, fars: []netio.Far{far}, up: []bool{false}, secrets: map[string]seal.Secret{}}
+	in := &inlet{ways: w, exchange: e, fars: []netio.Far{far}, up: []bool{false}, received: []*netio.Spread{e.Received}, secrets: map[string]seal.Secret{}}
 	line := Listen{Bind: at}
 	if w.past != nil {
 		if line.Medium, err = w.past.Listen(far, at); err != nil {
@@ -56,6 +58,8 @@ func (in *inlet) leave(far netio.Far) bool {
 	for i, one := range in.fars {
 		if one.Node == far.Node && one.Stripe == far.Stripe {
 			in.fars, in.up = slices.Delete(in.fars, i, i+1), slices.Delete(in.up, i, i+1)
+			in.received = slices.Delete(in.received, i, i+1)
+			in.time()
 			in.disbelieve(far.Node)
 			break
 		}
@@ -73,9 +77,10 @@ func (in *inlet) fits(e netio.Exchange) bool {
 // event hands on what became of the streams of a node.
 func (in *inlet) event(e Event) {
 	n := netio.Note{Channel: in.exchange.Channel, What: e.Kind.String(), Err: e.Err, First: e.First, Last: e.Last}
-	i := slices.IndexFunc(in.fars, func(f netio.Far) bool {
-		return slices.ContainsFunc(f.Addresses, func(a netip.AddrPort) bool { return a.Addr() == e.Peer.Addr() })
-	})
+	i := in.farOf(e.Peer)
+	if e.Kind == Connected {
+		in.timeOne(in.streams[e.Source])
+	}
 	if i >= 0 {
 		n.Node, n.Stripe = in.fars[i].Node, in.fars[i].Stripe
 		if e.Kind == Connected || e.Kind == Disconnected { // once for all its sources
@@ -87,6 +92,29 @@ func (in *inlet) event(e Event) {
 		}
 	}
 	in.ways.tell(n)
+}
+
+// farOf is whose address a peer has; negative: nobody's. Of several ways to one node it is the first.
+func (in *inlet) farOf(peer netip.AddrPort) int {
+	return slices.IndexFunc(in.fars, func(f netio.Far) bool {
+		return slices.ContainsFunc(f.Addresses, func(a netip.AddrPort) bool { return a.Addr() == peer.Addr() })
+	})
+}
+
+// time has each stream record its ages where its way says.
+func (in *inlet) time() {
+	for _, s := range in.all {
+		in.timeOne(s)
+	}
+}
+
+func (in *inlet) timeOne(s *stream) {
+	if s.received = nil; !s.connected {
+		return // it is asked again
+	}
+	if i := in.farOf(s.peer.AddrPort()); i >= 0 {
+		s.received = in.received[i]
+	}
 }
 
 // hears reports whether any source of a node is heard.

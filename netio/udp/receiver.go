@@ -192,6 +192,9 @@ func (r *Receiver) usual(l *line, h *seal.Header, body []byte) bool {
 	s.epoch, s.fresh, s.staged = h.Epoch, false, true
 	s.bytes += len(body)
 	r.Frames += uint64(n)
+	if s.received != nil {
+		netio.AgeOf(s.received, r.clock.stamp(), body)
+	}
 	s.spoke(l, r.clock.now)
 	return true
 }

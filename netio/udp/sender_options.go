@@ -77,6 +77,9 @@ type SenderOptions struct {
 	Budget    int64  // bytes a second that one receiver may have sent again; 0 is DefaultBudget
 	Socket    Socket
 
+	// Carried, if set, records how old messages are when they are put into envelopes, once an envelope at most: netio.Age. It is the sender's alone.
+	Carried *netio.Spread
+
 	// Events, if set, is told of what operators want to know. It runs on the sender's thread and must not block.
 	Events func(Event)
 }

@@ -47,6 +47,8 @@ type stream struct {
 	firsts    [arrivals]arrival
 	asking
 	sessions [MaxLines]session
+
+	received *netio.Spread // how old its messages are in the mirror; nil: it is not kept
 }
 
 // path is a stream as one line brings it.
@@ -275,6 +277,9 @@ func (r *Receiver) deliver(s *stream, first, last uint64, epoch uint32, run []by
 			return r.noRoom(s, err, first, last)
 		}
 		lost = 0
+		if s.received != nil {
+			netio.AgeOf(s.received, r.clock.stamp(), part)
+		}
 		s.voice, s.epoch, s.fresh, s.staged = epoch, epoch, false, true
 		first += uint64(n)
 		r.Frames += uint64(n)
