@@ -115,7 +115,7 @@ func (f *feed) form(s *Shipper) (e Envelope, w flight, ok bool) {
 		return f.fragment(s, e)
 	}
 	e.Body = f.run
-	w = flight{feed: f, first: f.seq, last: f.seq + uint64(f.n) - 1, whole: true, frames: f.n}
+	w = flight{feed: f, first: f.seq, last: f.seq + uint64(f.n) - 1, whole: true, frames: f.n, stamp: ring.Record(f.run).Stamp()}
 	f.run, f.n, f.due = nil, 0, w.last+1
 	return e, w, true
 }
@@ -152,7 +152,7 @@ func (f *feed) fragment(s *Shipper, e Envelope) (Envelope, flight, bool) {
 	copy(e.Body[seal.FragmentHeader:], f.run[f.offset:f.offset+n])
 	w := flight{feed: f, first: f.seq, last: f.seq}
 	if f.offset += n; f.offset == total {
-		w.whole, w.frames = true, 1
+		w.whole, w.frames, w.stamp = true, 1, ring.Record(f.run).Stamp()
 		f.run, f.n, f.seq, f.offset = nil, 0, f.seq+1, 0 // it was peeked alone
 		f.due = f.seq
 	}

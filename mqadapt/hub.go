@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/alphapulse/transport/netio"
@@ -98,28 +99,37 @@ func (h *Hub) Take(l netio.QueueLine) (io.Closer, error) {
 		t = newTaking(h, l, h.refused[l.Channel])
 		h.taking[key] = t
 	}
-	t.users++
-	return &user{h, key}, nil
+	u := &user{hub: h, key: key}
+	t.users = append(t.users, u)
+	return u, nil
 }
 
 // user is one line that a taking serves.
 type user struct {
 	hub *Hub
 	key takeKey
+
+	received *netio.Spread // under the hub's lock
 }
 
 // Close ends the taking with its last user.
 func (u *user) Close() error {
 	u.hub.mu.Lock()
 	t := u.hub.taking[u.key]
-	if t == nil {
+	i := -1
+	if t != nil {
+		i = slices.Index(t.users, u)
+	}
+	if i < 0 {
 		u.hub.mu.Unlock()
 		return nil
 	}
-	last := false
-	if t.users--; t.users == 0 {
+	last := len(t.users) == 1
+	if last {
 		delete(u.hub.taking, u.key)
-		last = true
+	} else {
+		t.users = slices.Delete(t.users, i, i+1)
+		t.time()
 	}
 	u.hub.mu.Unlock()
 	if !last {

@@ -51,6 +51,8 @@ type ShipperOptions struct {
 
 	// Secret, if set, seals every envelope (seal.Store): the queue can neither read nor change them.
 	Secret *seal.Secret
+
+	carried *timing // how old messages are when they are put; nil: nobody wants to know
 }
 
 func (o ShipperOptions) checked() (ShipperOptions, error) {
@@ -122,8 +124,9 @@ type flight struct {
 	first, last uint64 // the frames it completes or says to be lost; none for a part of one
 	whole       bool
 	frames      int
-	size        int   // as it travels
-	was         place // of the feed before it
+	size        int    // as it travels
+	stamp       uint64 // of its first frame
+	was         place  // of the feed before it
 	pos         uint64
 }
 
@@ -399,6 +402,7 @@ func (s *Shipper) carry(f *feed) (n int, err error) {
 	s.flight = append(s.flight, s.way[:n]...)
 	f.out += n
 	s.counts.envelopes.Add(uint64(n))
+	s.options.carried.put(s.way[:n])
 	if err != nil {
 		s.ended = fmt.Errorf("mqadapt: shipper of channel %q: %w", s.options.Channel, err)
 		return n, s.ended

@@ -43,6 +43,9 @@ type shipping struct {
 	bytes   uint64
 	count   uint64
 	ended   error
+
+	lives   lives[ShipperStats]
+	carried timing
 }
 
 var _ netio.QueueWay = (*shipping)(nil)
@@ -172,10 +175,11 @@ func (w *shipping) once(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := NewShipper(&scale{Producer: p, w: w}, ShipperOptions{Channel: w.line.Channel, Name: w.line.Place, Secret: w.line.Secret, Codec: codec})
+	s, err := NewShipper(&scale{Producer: p, w: w}, ShipperOptions{Channel: w.line.Channel, Name: w.line.Place, Secret: w.line.Secret, Codec: codec, carried: &w.carried})
 	if err != nil {
 		return errors.Join(err, p.Close())
 	}
+	defer w.lives.begin(s.Stats)()
 	if err := w.begin(s); err != nil {
 		return errors.Join(err, s.Close())
 	}

@@ -202,6 +202,7 @@ func (t *Taker) deliver(s *stream, epoch uint32, run []byte, d Delivery) (fate, 
 		s.epoch, s.lost, s.fresh, s.staged = epoch, 0, false, true
 		s.next += uint64(n)
 		t.counts.frames.Add(uint64(n))
+		t.options.received.take(part)
 		run = run[len(part):]
 	}
 	return taken, nil

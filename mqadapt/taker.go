@@ -60,6 +60,8 @@ type TakerOptions struct {
 	// Refused, if set, is told of each delivery before it is given up, and why: DeadLetters.Add keeps it. An error ends the taker, and the
 	// delivery stays in the queue. It runs on the taker's goroutine.
 	Refused func(Delivery, error) error
+
+	received *timing // how old messages are when they are in mirrors; nil: nobody wants to know
 }
 
 func (o TakerOptions) checked() (TakerOptions, error) {
@@ -145,6 +147,7 @@ func (t *Taker) Do() (n int, err error) {
 
 func (t *Taker) do() (n int, err error) {
 	defer t.leave()
+	t.options.received.look()
 	full, err := t.retake()
 	if err != nil {
 		return 0, err
@@ -155,6 +158,7 @@ func (t *Taker) do() (n int, err error) {
 			t.n = 0
 			return 0, err
 		}
+		t.options.received.look()
 	}
 	for ; t.at < t.n && !full; t.at++ {
 		d := t.batch[t.at]

@@ -13,11 +13,14 @@ type taking struct {
 	hub   *Hub
 	line  netio.QueueLine
 	wrong *refused
-	users int
+	users []*user // under the hub's lock
 	stop  context.CancelFunc
 	done  sync.WaitGroup
 	said  string // run's own
 	ended error
+
+	lives    lives[TakerStats]
+	received timing
 }
 
 func newTaking(h *Hub, l netio.QueueLine, wrong *refused) *taking {
@@ -59,10 +62,11 @@ func (t *taking) once(ctx context.Context) (worked bool, err error) {
 		return false, err
 	}
 	k, err := NewTaker(c, TakerOptions{Channel: t.line.Channel, Secret: t.line.Secret, Codec: codec, Inbox: netio.InboxOptions{Shared: t.line.Mirrors},
-		Refused: t.wrong.add})
+		Refused: t.wrong.add, received: &t.received})
 	if err != nil {
 		return false, errors.Join(err, c.Close())
 	}
+	defer t.lives.begin(k.Stats)()
 	defer func() { err = errors.Join(err, unlessClosed(k.Close())) }()
 	t.hub.trouble(&t.said, &t.line, nil)
 	err = k.Run(ctx)
