@@ -142,13 +142,13 @@ func (f *File) Spread(text string) (*Spread, error) {
 		return nil, err
 	}
 	f.blocks[block] = true
-	return &Spread{mem: f.mem.At(uint64(off)), file: f, at: at}, nil
+	return &Spread{mem: f.mem.At(uint64(off)), file: f, at: at, block: block}, nil
 }
 
 // Remove takes the histogram out of the file. Nothing may be recorded any more.
 func (s *Spread) Remove() {
 	if s != nil {
-		s.file.release(s.at, int(s.file.mem.Load64(uint64(headerSize+s.at*entrySize)+entValue)))
+		s.file.release(s.at, s.block)
 	}
 }
 

@@ -18,11 +18,12 @@ const (
 
 // Spread is a histogram of nanoseconds. It belongs to one goroutine at a time; a nil Spread records nothing.
 type Spread struct {
-	mem  sys.Mem
-	sum  uint64
-	max  uint64
-	file *File
-	at   int // its entry
+	mem   sys.Mem
+	sum   uint64
+	max   uint64
+	file  *File
+	at    int // its entry
+	block int
 }
 
 // Record counts a value: what is 0 counts as 1, what is larger than 68.7 s as that.

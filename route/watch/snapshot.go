@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/alphapulse/transport/internal/tally"
 )
@@ -167,8 +168,9 @@ func sampleOf(e tally.Entry) (s Sample, ok bool) {
 			return s, false
 		}
 	}
-	for _, l := range s.Labels {
-		if !slices.Contains(s.Metric.Labels, l.Name) {
+	for i, l := range s.Labels {
+		again := slices.ContainsFunc(s.Labels[:i], func(before Label) bool { return before.Name == l.Name })
+		if again || !slices.Contains(s.Metric.Labels, l.Name) || !utf8.ValidString(l.Value) {
 			return s, false
 		}
 	}
