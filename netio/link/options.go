@@ -3,6 +3,7 @@ package link
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/alphapulse/transport/netio"
@@ -66,6 +67,11 @@ type Channel struct {
 	// Carried and Received, if set, record how old messages are when they are put into envelopes, and when they are in mirrors, once an
 	// envelope at most: netio.Age, for which the caller's clock has to be the one that publishers stamp by. They belong to this peer alone.
 	Carried, Received *netio.Spread
+}
+
+// Timed reports whether ages of any channel are recorded.
+func (o *Options) Timed() bool {
+	return slices.ContainsFunc(o.Channels, func(c Channel) bool { return c.Carried != nil || c.Received != nil })
 }
 
 // Event is a change that operators want to know of.

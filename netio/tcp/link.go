@@ -43,6 +43,7 @@ type Link struct {
 	number   int
 	dial     *DialOptions // nil: a listener brings connections
 	clock    clock
+	timed    bool // ages are recorded, by a clock that is read in every cycle
 	conn     connection
 	trying   attempt
 	since    time.Duration // when that began
@@ -78,7 +79,7 @@ func newLink(o link.Options) (*Link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tcp: %w", err)
 	}
-	return &Link{peer: p, node: o.Peer, number: o.Link, clock: newClock(), buf: make([]byte, roomBytes)}, nil
+	return &Link{peer: p, node: o.Peer, number: o.Link, clock: newClock(), timed: o.Timed(), buf: make([]byte, roomBytes)}, nil
 }
 
 // SetNow lends the time of a cycle, see numa.Clocked.
@@ -99,6 +100,9 @@ func (l *Link) do() (frames int, err error) {
 		return 0, fmt.Errorf("tcp: link to %q: %w", l.node, net.ErrClosed)
 	}
 	now := l.clock.read()
+	if l.timed {
+		now = l.clock.exact()
+	}
 	if l.conn == nil {
 		l.connect(now)
 		if l.conn == nil {

@@ -15,6 +15,9 @@ type clock struct {
 	lent   bool
 	cycles int // until it is read again
 	skip   int // cycles between two readings
+
+	exact  time.Duration // what stamp read last
+	looked bool          // in this cycle
 }
 
 const (
@@ -24,12 +27,21 @@ const (
 
 func newClock() clock { return clock{opened: time.Now(), base: time.Duration(sys.Monotonic())} }
 
-// stamp is now as stamps of records count.
-func (c *clock) stamp() time.Duration { return c.base + c.now }
+// stamp is now as stamps of records count: of the loop's clock, or else read once in a cycle, and only when somebody wants to know.
+func (c *clock) stamp() time.Duration {
+	switch {
+	case c.lent:
+		return c.base + c.now
+	case !c.looked:
+		c.looked, c.exact = true, c.base+time.Since(c.opened)
+	}
+	return c.exact
+}
 
 func (c *clock) lend(now time.Time) { c.now, c.lent = now.Sub(c.opened), true }
 
 func (c *clock) read() time.Duration {
+	c.looked = false
 	if c.lent {
 		return c.now
 	}
