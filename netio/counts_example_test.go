@@ -3,11 +3,12 @@ package netio_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
+	"github.com/alphapulse/transport/internal/tally"
 	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/ring"
-	"github.com/alphapulse/transport/route/watch"
 )
 
 // counting says what it counts, and how old what it carries is.
@@ -36,14 +37,19 @@ func ExampleTimed() {
 		panic(err)
 	}
 	defer os.RemoveAll(dir)
-	board, err := watch.Post(dir, "left", "node")
+	path := filepath.Join(dir, "node.stats")
+	file, err := tally.Create(path, "left", "node")
 	if err != nil {
 		panic(err)
 	}
-	defer board.Close()
+	defer file.Close()
+	spread, err := file.Spread("carried")
+	if err != nil {
+		panic(err)
+	}
 	one := &counting{}
 	var w netio.Timed = one
-	w.Time(board.Spread(watch.HopLatency, "orders", watch.Carried), nil)
+	w.Time(spread, nil)
 	record := make([]byte, ring.HeaderSize)
 	record[8] = 100                                // its stamp
 	netio.AgeOf(one.spread, 350, record)           // when it is sent
@@ -52,11 +58,11 @@ func ExampleTimed() {
 	netio.AgeOf(one.spread, 350, make([]byte, 8))  // no record
 	netio.AgeOf(one.spread, 350, make([]byte, 16)) // one without a stamp
 	netio.AgeOf((*netio.Spread)(nil), 350, record) // nobody wants to know
-	all, err := watch.ReadDir(dir)
+	all, err := tally.Read(path)
 	if err != nil {
 		panic(err)
 	}
-	ages := all[0].Where(watch.HopLatency)[0].Counts
+	ages := all.Entries[0].Counts
 	fmt.Println(ages.Total, ages.Max)
 	// Output: 1 250
 }

@@ -1,19 +1,43 @@
-package mqadapt_test
+package journal
 
 import (
+	"encoding/binary"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
 	"github.com/alphapulse/transport/internal/tally"
 	"github.com/alphapulse/transport/mqadapt"
-	"github.com/alphapulse/transport/mqadapt/journal"
 	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/ring"
 )
 
-func counted1(c any, what netio.What) (n uint64) {
+func publishTo(t *testing.T, w *ring.Writer, last uint64) {
+	t.Helper()
+	for w.Seq() <= last {
+		b, err := w.Claim(8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		binary.LittleEndian.PutUint64(b, w.Seq())
+		if err := w.Commit(8); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func inTime(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("never:", what)
+		}
+	}
+}
+
+func countOf(c any, what netio.What) (n uint64) {
 	c.(netio.Counted).Counts(func(one netio.Count) {
 		if one.Channel == "orders" && one.What == what && one.Reason == "" {
 			n += one.Value
@@ -54,7 +78,7 @@ func TestQueuesTellWhatTheyCount(t *testing.T) {
 			failing = false
 			return nil, mqadapt.ErrClosed
 		}
-		j, err := journal.Open(journal.Options{Dir: dir})
+		j, err := Open(Options{Dir: dir})
 		if err != nil {
 			return nil, err
 		}
@@ -92,16 +116,16 @@ func TestQueuesTellWhatTheyCount(t *testing.T) {
 		t.Fatal(err)
 	}
 	writer.SetStamp(sys.Monotonic())
-	publish(t, writer, 20)
-	eventually(t, "all is accepted", func() bool { return counted1(w, netio.CountFrames) == 20 })
-	eventually(t, "all is taken", func() bool { return counted1(first, netio.CountFrames) == 20 })
-	if n := counted1(second, netio.CountFrames); n != 0 {
+	publishTo(t, writer, 20)
+	inTime(t, "all is accepted", func() bool { return countOf(w, netio.CountFrames) == 20 })
+	inTime(t, "all is taken", func() bool { return countOf(first, netio.CountFrames) == 20 })
+	if n := countOf(second, netio.CountFrames); n != 0 {
 		t.Errorf("%d are told twice", n)
 	}
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n := counted1(second, netio.CountFrames); n != 20 {
+	if n := countOf(second, netio.CountFrames); n != 20 {
 		t.Errorf("the one that is left tells of %d", n)
 	}
 	second.(netio.Timed).Time(nil, nil)
@@ -117,18 +141,18 @@ func TestQueuesTellWhatTheyCount(t *testing.T) {
 		return all
 	}
 	before := totals()
-	if e := counted1(w, netio.CountEnvelopes); before[0] == 0 || before[0] > e || before[1] == 0 || before[1] > e {
+	if e := countOf(w, netio.CountEnvelopes); before[0] == 0 || before[0] > e || before[1] == 0 || before[1] > e {
 		t.Errorf("ages %d of %d envelopes", before, e)
 	}
-	publish(t, writer, 40)
-	eventually(t, "the rest is taken", func() bool { return counted1(second, netio.CountFrames) == 40 })
+	publishTo(t, writer, 40)
+	inTime(t, "the rest is taken", func() bool { return countOf(second, netio.CountFrames) == 40 })
 	if totals() != before {
 		t.Error("recorded after it was taken back")
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n := counted1(w, netio.CountFrames); n != 40 {
+	if n := countOf(w, netio.CountFrames); n != 40 {
 		t.Errorf("%d after its shipper is gone", n)
 	}
 }
