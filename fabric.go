@@ -19,6 +19,7 @@ import (
 	"github.com/alphapulse/transport/ring"
 	"github.com/alphapulse/transport/route"
 	"github.com/alphapulse/transport/route/topo"
+	"github.com/alphapulse/transport/route/watch"
 )
 
 // A fabric joins this node to the others of its topology: it opens the media's ways, finds the rings that publishers of this machine write,
@@ -434,6 +435,7 @@ func (f *fabric) put(spec legSpec) error {
 			if queue, err = f.ship(way); err != nil {
 				return fmt.Errorf("transport: channel %q to node %q: %w", spec.channel, spec.node, err)
 			}
+			f.node.observer.timesQueue(queue, watch.Carried, spec.channel, spec.node, way.protocol)
 			stripes = append(stripes, queue)
 		}
 		for _, key := range spec.keysOf(i) {

@@ -195,6 +195,20 @@ func (o *observer) times(key linkKey, far netio.Far) {
 	}
 }
 
+// timesQueue has a queue's worker say how old messages are: one that puts into it, or one that takes from it.
+func (o *observer) timesQueue(worker any, hop, channel, node, backend string) {
+	t, ok := worker.(netio.Timed)
+	if o == nil || !ok {
+		return
+	}
+	s := o.hop(hopKey{channel, hop, node, backend, ""})
+	if hop == watch.Carried {
+		t.Time(s, nil)
+	} else {
+		t.Time(nil, s)
+	}
+}
+
 // subscribers says what this process's subscribers were handed.
 func (o *observer) subscribers() {
 	n := o.node

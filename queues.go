@@ -16,6 +16,7 @@ import (
 	"github.com/alphapulse/transport/ring"
 	"github.com/alphapulse/transport/route"
 	"github.com/alphapulse/transport/route/topo"
+	"github.com/alphapulse/transport/route/watch"
 	"github.com/alphapulse/transport/seal"
 )
 
@@ -304,7 +305,10 @@ func (f *fabric) takeOne(q netio.QueueLine, end queueEnd) (t io.Closer, err erro
 	if q.Mirrors, err = f.mirrorsOf(q.Channel); err != nil {
 		return nil, err
 	}
-	return f.queues[end.backend].Take(q)
+	if t, err = f.queues[end.backend].Take(q); err == nil {
+		f.node.observer.timesQueue(t, watch.Received, q.Channel, q.From, end.backend)
+	}
+	return t, err
 }
 
 // drained reports whether a way may take the leg's place: no queue beside it has anything that the node has not taken.
