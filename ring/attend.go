@@ -304,7 +304,7 @@ func (r *Reader) relocate() int {
 // sleep, even when a second reader has set bit 0 again, since the count above it differs. Where the writer's process
 // could not register, its header says fenced, and each of its commits passes a full fence itself.
 func (r *Reader) Arm() (word *uint32, value uint32, ok bool) {
-	if r.err != nil {
+	if r.err != nil || r.index == noSlot {
 		return nil, 0, false
 	}
 	value = r.ring.cur.Or32(curParked, 1)

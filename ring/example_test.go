@@ -258,3 +258,33 @@ func ExampleFrom() {
 	fmt.Println(now.Seq(), oldest.Seq())
 	// Output: 4 1
 }
+
+// Whoever looks at a ring is no reader of it: nobody waits for an Onlooker.
+func ExampleOnlooker() {
+	dir, _ := os.MkdirTemp("", "ring")
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "trades")
+	r, err := ring.Create(ring.Options{Path: path, Capacity: 1 << 16})
+	if errors.Is(err, errors.ErrUnsupported) { // named rings need Linux
+		fmt.Println("record 2 comes next, 0 readers")
+		return
+	}
+	defer r.Close()
+	w, _ := r.Writer()
+	defer w.Close()
+	b, _ := w.Claim(3)
+	copy(b, "BTC")
+	_ = w.Commit(3)
+
+	o, err := ring.Look(path)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer o.Close()
+	var end ring.Boundary
+	end, _ = o.End()
+	readers, _ := o.Readers()
+	fmt.Printf("record %d comes next, %d readers\n", end.Seq, len(readers))
+	// Output: record 2 comes next, 0 readers
+}

@@ -42,6 +42,8 @@ type Options struct {
 
 	// GID lets the members of one group use a named ring (files 0660 instead of 0600). 0 means nobody but the owner.
 	GID int
+
+	looking bool // see Look: nothing is stored and nothing believed, so whose the files are does not matter
 }
 
 // checked returns o with its defaults, or all its faults.

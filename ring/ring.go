@@ -130,7 +130,9 @@ type Info struct {
 	Instance  uint64 // drawn at creation: tells a ring from a later one of the same path
 	Epoch     uint64 // of the last writer
 	WriterPID int    // of the last writer, for display
+	Fenced    bool   // each of its commits passes a full fence
 	Published uint64 // position in bytes
+	Limit     uint64 // nothing below Limit − Capacity is whole any more
 }
 
 // Info describes the ring.
@@ -142,7 +144,8 @@ func (r *Ring) Info() Info {
 	if !r.closed || r.users > 0 {
 		_ = sys.Guard(func() error { // the file may have been cut: then these stay 0
 			i.Epoch, i.WriterPID = r.data.hdr.Load64(hdrEpoch), int(r.data.hdr.Load32(hdrPID))
-			i.Published = r.data.hdr.Load64(hdrPublished)
+			i.Published, i.Limit = r.data.hdr.Load64(hdrPublished), r.data.hdr.Load64(hdrLimit)
+			i.Fenced = r.data.hdr.Load32(hdrFenced) != 0
 			return nil
 		})
 	}

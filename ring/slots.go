@@ -151,7 +151,9 @@ func (rd *Reader) enter() error {
 			return nil
 		}
 	}
-	rd.ring.cur.AndNot64(curGates, 1<<rd.index)
+	if !rd.lossy {
+		rd.ring.cur.AndNot64(curGates, 1<<rd.index)
+	}
 	return fmt.Errorf("%w: no record boundary found", ErrCorrupt)
 }
 
@@ -213,7 +215,9 @@ func (r *Ring) dropReader(rd *Reader) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	err := sys.Guard(func() error { // the file may have been cut
-		r.freeSlot(rd.index, rd.opts.Durable)
+		if rd.index != noSlot {
+			r.freeSlot(rd.index, rd.opts.Durable)
+		}
 		return nil
 	})
 	r.unlockName(rd.opts)
