@@ -46,7 +46,7 @@ func newRoot() *cobra.Command {
 		},
 	}
 	root.AddCommand(newBench(), newBenchPeer(), newCert(), newChaos(), newDecode(), newDemo(), newDiff(), newDoctor(), newExplain(), newFeed(),
-		newInit(), newJitter(), newJournal(), newKeygen(), newMetrics(), newPlan(), newProvision(), newRecord(), newReport(),
+		newInit(), newJitter(), newJournal(), newKeygen(), newLs(), newMetrics(), newPlan(), newProvision(), newRecord(), newReport(),
 		newRun(), newSchema(), newSink(), newStrategy(), newValidate(), newWeb(), newXDP())
 	return root
 }
