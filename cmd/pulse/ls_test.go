@@ -16,10 +16,11 @@ import (
 // stall is a node's directory with channels in it, as the views' tests need one.
 type stall struct {
 	*testing.T
-	dir  string
-	node *transport.Node
-	pub  *transport.Publisher
-	sent uint64
+	dir    string
+	node   *transport.Node
+	pub    *transport.Publisher
+	sent   uint64
+	fabric *os.File // whose lock says that pulse run lives
 }
 
 // openStall has a publisher of trades, with a durable subscriber that has read nothing.

@@ -46,8 +46,8 @@ func newRoot() *cobra.Command {
 		},
 	}
 	root.AddCommand(newBench(), newBenchPeer(), newCert(), newChaos(), newDecode(), newDemo(), newDiff(), newDoctor(), newExplain(), newFeed(),
-		newInit(), newJitter(), newJournal(), newKeygen(), newLs(), newMetrics(), newPlan(), newProvision(), newRecord(), newReport(),
-		newRun(), newSchema(), newSink(), newStrategy(), newValidate(), newWeb(), newXDP())
+		newInit(), newInspect(), newJitter(), newJournal(), newKeygen(), newLs(), newMetrics(), newPlan(), newProvision(),
+		newRecord(), newReport(), newRun(), newSchema(), newSink(), newStrategy(), newValidate(), newWeb(), newXDP())
 	return root
 }
 
