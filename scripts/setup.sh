@@ -60,6 +60,7 @@ for stage in "${@:-go}"; do
       [ "$(uname -s)" = Linux ] || continue
       want ip iproute2
       want nft nftables
+      want tcpdump tcpdump
       ;;
     numa)
       want qemu-system-x86_64 qemu-system-x86

@@ -47,7 +47,7 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(newBench(), newBenchPeer(), newCert(), newChaos(), newDecode(), newDemo(), newDiff(), newDoctor(), newExplain(), newFeed(),
 		newInit(), newInspect(), newJitter(), newJournal(), newKeygen(), newLs(), newMetrics(), newPlan(), newProvision(),
-		newRecord(), newReport(), newRun(), newSchema(), newSink(), newStrategy(), newValidate(), newWeb(), newXDP())
+		newRecord(), newReport(), newRun(), newSchema(), newSink(), newStrategy(), newTap(), newValidate(), newWeb(), newXDP())
 	return root
 }
 
