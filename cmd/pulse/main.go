@@ -46,7 +46,7 @@ func newRoot() *cobra.Command {
 		},
 	}
 	root.AddCommand(newBench(), newBenchPeer(), newCert(), newChaos(), newDecode(), newDemo(), newDiff(), newDoctor(), newExplain(), newFeed(),
-		newInit(), newInspect(), newJitter(), newJournal(), newKeygen(), newLs(), newMetrics(), newPlan(), newProvision(),
+		newInit(), newInspect(), newJitter(), newJournal(), newKeygen(), newLs(), newMetrics(), newPing(), newPlan(), newProvision(),
 		newRecord(), newReport(), newRun(), newSchema(), newSink(), newStrategy(), newTap(), newValidate(), newWeb(), newXDP())
 	return root
 }
