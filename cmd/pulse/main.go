@@ -45,9 +45,10 @@ func newRoot() *cobra.Command {
 			ran = true
 		},
 	}
-	root.AddCommand(newBench(), newBenchPeer(), newCert(), newChaos(), newDecode(), newDemo(), newDiff(), newDoctor(), newExplain(), newFeed(),
-		newInit(), newInspect(), newJitter(), newJournal(), newKeygen(), newLs(), newMetrics(), newPing(), newPlan(), newProvision(),
-		newRecord(), newReport(), newRun(), newSchema(), newSink(), newStrategy(), newTap(), newValidate(), newWeb(), newXDP())
+	root.AddCommand(newBench(), newBenchPeer(), newCert(), newChaos(), newClean(), newDecode(), newDemo(), newDiff(), newDoctor(), newExplain(),
+		newFeed(), newInit(), newInspect(), newJitter(), newJournal(), newKeygen(), newLs(), newMetrics(), newPing(), newPlan(),
+		newProvision(), newRecord(), newReport(), newRun(), newSchema(), newSink(), newStrategy(), newTap(), newValidate(), newWeb(),
+		newXDP())
 	return root
 }
 

@@ -168,6 +168,15 @@ func ByteHeld(f *os.File, off int64) (bool, error) {
 	return lk.Type != unix.F_UNLCK, nil
 }
 
+// AnyHeld reports whether another open file holds any byte of f, or one beyond its end.
+func AnyHeld(f *os.File) (bool, error) {
+	lk := unix.Flock_t{Type: unix.F_WRLCK} // of length 0: to the end of all numbers
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &lk); err != nil {
+		return false, err
+	}
+	return lk.Type != unix.F_UNLCK, nil
+}
+
 // Reopen opens the file behind f anew for reading and writing, also when its name is gone.
 func Reopen(f *os.File) (*os.File, error) {
 	fd, err := unix.Open("/proc/self/fd/"+strconv.Itoa(int(f.Fd())), unix.O_RDWR|unix.O_CLOEXEC, 0)

@@ -81,6 +81,9 @@ func UnlockByte(*os.File, int64) error { return errors.ErrUnsupported }
 // ByteHeld answers errors.ErrUnsupported.
 func ByteHeld(*os.File, int64) (bool, error) { return false, errors.ErrUnsupported }
 
+// AnyHeld answers errors.ErrUnsupported.
+func AnyHeld(*os.File) (bool, error) { return false, errors.ErrUnsupported }
+
 // Reopen answers errors.ErrUnsupported.
 func Reopen(*os.File) (*os.File, error) { return nil, errors.ErrUnsupported }
 
