@@ -69,10 +69,16 @@ func start(t *testing.T, args ...string) *pulse {
 // startAs is start by way of another program, which ends as the program does.
 func startAs(t *testing.T, cmd *exec.Cmd) *pulse {
 	t.Helper()
+	return startAsIn(t, cmd, t.TempDir())
+}
+
+// startAsIn is startAs in a directory.
+func startAsIn(t *testing.T, cmd *exec.Cmd, dir string) *pulse {
+	t.Helper()
 	p := &pulse{T: t, cmd: cmd, ended: make(chan error, 1)}
 	// Under the race detector a process would sleep a second before it ends.
 	p.cmd.Env = append(os.Environ(), asProgram+"=1", "GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=0")
-	p.cmd.Dir = t.TempDir()
+	p.cmd.Dir = dir
 	p.cmd.Stdout = &p.out
 	said, err := p.cmd.StderrPipe()
 	if err != nil {
