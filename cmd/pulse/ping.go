@@ -20,6 +20,7 @@ type pingFlags struct {
 	pingOptions
 	config     transport.Config
 	there, ret string
+	own        string // the node that this actor is on
 	echo       bool
 	format     string
 }
@@ -58,7 +59,7 @@ func newPing() *cobra.Command {
 			}
 			r, err := ping(c.Context(), n, f.there, f.ret, f.pingOptions)
 			if err == nil {
-				r.By = carriedBy(n.Dir(), f.there, to)
+				r.By = carriedBy(n.Dir(), f.there, f.own, to)
 			}
 			if err = errors.Join(err, n.Close()); err != nil {
 				if errors.Is(err, errNoEcho) {
@@ -99,6 +100,10 @@ func (f *pingFlags) check() (to []string, err error) {
 	if a == nil {
 		return nil, errors.Join(append(faults, fmt.Errorf("--actor %q: the file has %s", f.config.Actor, names(t.Actors, func(a topo.Actor) string { return a.Name })))...)
 	}
+	f.own = f.config.At
+	if all := t.PlacementsOf(a.Name); f.own == "" && len(all) > 0 { // of several, Open wants to be told
+		f.own = all[0].Node
+	}
 	f.there, err = theOne("--out", f.there, a.Outputs)
 	faults = append(faults, err)
 	f.ret, err = theOne("--in", f.ret, a.Inputs)
@@ -124,16 +129,23 @@ func theOne(flag, said string, all []string) (string, error) {
 	return said, nil
 }
 
-// carriedBy is the medium that a channel goes by to one of those nodes, as pulse run says.
-func carriedBy(dir, channel string, to []string) string {
-	if r := seeRun(dir); r != nil && r.Alive {
-		for _, c := range r.Carriages {
-			if c.Channel == channel && slices.Contains(to, c.Node) {
-				return c.Medium + " to " + c.Node
+// carriedBy is the medium that a channel goes by to one of those nodes, as pulse run says: at the latest when it says it next.
+func carriedBy(dir, channel, own string, to []string) string {
+	if slices.Contains(to, own) {
+		return "shared memory"
+	}
+	for last := time.Now().Add(2 * statusEvery); ; time.Sleep(statusEvery / 10) {
+		if r := seeRun(dir); r != nil && r.Alive {
+			for _, c := range r.Carriages {
+				if c.Channel == channel && slices.Contains(to, c.Node) {
+					return c.Medium + " to " + c.Node
+				}
 			}
 		}
+		if time.Now().After(last) {
+			return "a way that pulse run does not tell"
+		}
 	}
-	return "shared memory"
 }
 
 // pinged is what a ping found. Names are a contract (docs/views.md).

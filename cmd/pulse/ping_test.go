@@ -101,6 +101,7 @@ func TestPingThroughTCP(t *testing.T) {
 	file, near, far := pingFile(t, true)
 	runs := []*pulse{start(t, "run", file, "--node", "near", "--dir", near), start(t, "run", file, "--node", "far", "--dir", far)}
 	pingThrough(t, file, near, far, "tcp to far")
+	eventually(t, "both nodes have said how they stand", func() bool { return len(seeRun(near).Carriages)*len(seeRun(far).Carriages) > 0 })
 	for want, args := range map[string][]string{
 		"link ping to far: by tcp":       {"ls", near, "--for", "0"},
 		"mirror":                         {"ls", far, "--for", "0"},
