@@ -18,8 +18,8 @@ import (
 // What the pages show to be typed is typed here: every line of a fenced block that begins with the program runs, page by page and in order, in a
 // directory of its own. Commands that run until they are stopped run until the page ends, and have to end well then.
 
-// elsewhere are lines that this test does not run, and who does.
-var elsewhere = map[string]string{
+// ranElsewhere are lines that this test does not run, and who does.
+var ranElsewhere = map[string]string{
 	"make demo": "TestDemoAccountsForEveryMessage runs the demo, and every test build builds the program",
 	"make test": "whoever runs this test",
 }
@@ -97,7 +97,7 @@ func TestCommandsOfTheDocumentsRun(t *testing.T) {
 		}
 		t.Run(filepath.Base(path), func(t *testing.T) { newPage(t, filepath.Base(path)).run(commands) })
 	}
-	for line := range elsewhere {
+	for line := range ranElsewhere {
 		if !known[line] {
 			t.Errorf("no page says %q any more", line)
 		}
@@ -138,7 +138,7 @@ func (p *page) put(name, text string, mode os.FileMode) {
 
 func (p *page) run(commands []string) {
 	for _, line := range commands {
-		if elsewhere[line] == "" {
+		if ranElsewhere[line] == "" {
 			p.typed(line)
 		}
 	}
