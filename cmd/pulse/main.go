@@ -46,9 +46,9 @@ func newRoot() *cobra.Command {
 		},
 	}
 	root.AddCommand(newBench(), newBenchPeer(), newCert(), newChaos(), newClean(), newDecode(), newDemo(), newDiff(), newDoctor(), newExplain(),
-		newFeed(), newInit(), newInspect(), newJitter(), newJournal(), newKeygen(), newLs(), newMetrics(), newPing(), newPlan(),
-		newProvision(), newRecord(), newReport(), newRun(), newSchema(), newSink(), newStrategy(), newTap(), newValidate(), newWeb(),
-		newXDP())
+		newFeed(), newInit(), newInspect(), newJitter(), newJournal(), newKeygen(), newLs(), newMan(), newMetrics(), newPing(),
+		newPlan(), newProvision(), newRecord(), newReport(), newRun(), newSchema(), newSink(), newStrategy(), newTap(), newValidate(),
+		newVersion(), newWeb(), newXDP())
 	return root
 }
 
