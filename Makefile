@@ -3,7 +3,7 @@ ARGS ?=
 W ?=
 COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
 
-.PHONY: help build demo test race fuzz bench tidy proof brokers numa-test xdp-guests nix-check vendor-hash vuln cross clean
+.PHONY: help build demo test race fuzz bench tidy proof brokers numa-test xdp-guests nix-check vendor-hash vuln cross deb dist clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -53,6 +53,12 @@ cross: ## the other systems compile
 
 tidy: ## rewrites what can be derived: formatting, go.mod, vendorHash, nix/tuned-host.json
 	@scripts/setup.sh go && gofmt -w . && go mod tidy && go -C tools mod tidy && scripts/vendor-hash.sh --write && go run ./internal/cmd/tunedhost > nix/tuned-host.json
+
+deb: ## a Debian package, bin/dist (GOARCH=arm64)
+	@scripts/setup.sh go deb && scripts/package.sh deb
+
+dist: ## tarballs for amd64 and arm64 with bills of materials and SHA256SUMS, bin/dist
+	@scripts/setup.sh go && rm -rf bin/dist && for a in amd64 arm64; do GOARCH=$$a scripts/package.sh tar || exit; done
 
 clean: ## what builds and reports leave behind
 	@rm -rf bin report

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Makes this machine able to run the Makefile's targets, and does nothing when it already is.
 #
-#   scripts/setup.sh [go] [race] [net] [numa] [nix] [brokers] [reports] [monitor]
+#   scripts/setup.sh [go] [race] [net] [numa] [nix] [deb] [brokers] [reports] [monitor]
 #
 # go: go itself, which is checked and never installed. race: a C compiler, the race detector links with it. net: network
 # namespaces and their filters, on Linux; elsewhere their tests skip. numa: an emulator for guests, and the ip command, which
-# goes into them. nix: the nix command. brokers: Redis and RabbitMQ, whose services are not started, and for Kafka Java and Maven, which
+# goes into them. nix: the nix command. deb: dpkg-deb. brokers: Redis and RabbitMQ, whose services are not started, and for Kafka Java and Maven, which
 # gets its jars once, from where its settings say. reports: Node.js and a second reader of histogram logs, which npm gets once. monitor:
 # Prometheus with promtool, whose service is not started, and a browser. What is missing is installed on Debian and Ubuntu when root or passwordless sudo
 # is there; elsewhere it is named and the script ends with 1.
@@ -68,6 +68,7 @@ for stage in "${@:-go}"; do
       want ip iproute2
       ;;
     nix) want nix nix-bin ;;
+    deb) want dpkg-deb dpkg ;;
     brokers)
       [ "$(uname -s)" = Linux ] || continue
       command -v valkey-server >/dev/null 2>&1 || want redis-server redis-server
@@ -89,7 +90,7 @@ for stage in "${@:-go}"; do
       want chromium chromium
       ;;
     *)
-      echo "setup: no stage $stage (go, race, net, numa, nix, brokers, reports, monitor)" >&2
+      echo "setup: no stage $stage (go, race, net, numa, nix, deb, brokers, reports, monitor)" >&2
       exit 2
       ;;
   esac

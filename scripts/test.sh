@@ -50,6 +50,7 @@ step "tests, invariants on" invariants
 step "tests, race detector" race
 fuzz_all
 step "pulse demo" demo
+step "Debian package" scripts/deb-test.sh
 step "vendor hash of the flake" scripts/vendor-hash.sh
 [ "${PULSE_REQUIRE:-}" != all ] || scripts/setup.sh nix || true
 if command -v nix >/dev/null 2>&1; then
