@@ -3,7 +3,7 @@ ARGS ?=
 W ?=
 COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
 
-.PHONY: help build demo test race fuzz bench tidy proof brokers numa-test xdp-guests nix-check vendor-hash vuln cross deb dist clean
+.PHONY: help build demo check test race fuzz bench tidy proof brokers numa-test xdp-guests nix-check vendor-hash vuln cross deb dist clean
 .DEFAULT_GOAL := help
 
 help: ## these lines
@@ -17,6 +17,9 @@ demo: build ## real trades through three processes, with a report (ARGS="--for 3
 
 test: ## every check, storms and fuzzers at 1/20
 	@scripts/setup.sh race net brokers reports monitor && scripts/test.sh
+
+check: ## what needs neither a machine nor a network: vet, tests of leaves; the flake's package runs it
+	@go vet ./... && go test ./tlv/... ./internal/narhash/... ./internal/cmd/sbom/... ./internal/cmd/tunedhost/...
 
 race: ## the tests under the race detector
 	@scripts/setup.sh race && CGO_ENABLED=1 go test -race ./...

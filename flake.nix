@@ -15,6 +15,7 @@
       ];
       each = f: lib.genAttrs systems (system: f system nixpkgs.legacyPackages.${system});
       minGo = "1.26";
+      version = "0-unstable-${self.lastModifiedDate or "19700101"}";
     in
     {
       packages = each (_: pkgs: rec {
@@ -24,19 +25,35 @@
             "pulse needs Go ${minGo} or newer, this nixpkgs has ${pkgs.go.version}";
           pkgs.buildGoModule {
             pname = "pulse";
-            version = "0-unstable-${self.lastModifiedDate or "19700101"}";
+            inherit version;
             src = self;
             # Computed, never guessed: scripts/vendor-hash.sh compares it, make tidy rewrites it.
             vendorHash = "sha256-bAUbm2L03h2psX2tttZRFD+lfoHropyMS0zUbrXM0SE=";
             subPackages = [ "cmd/pulse" ];
-            env.CGO_ENABLED = 0;
-            ldflags = [ "-s" ];
+            env.CGO_ENABLED = 0; # static
+            ldflags = [
+              "-s"
+              "-X main.version=${version}"
+              "-X github.com/alphapulse/transport/bench.Commit=${self.shortRev or self.dirtyShortRev or "unknown"}"
+            ];
+            nativeBuildInputs = [
+              pkgs.gnumake
+              pkgs.installShellFiles
+            ];
             # What needs no machine of its own; make test runs the rest.
             checkPhase = ''
               runHook preCheck
-              go vet ./...
-              go test ./tlv/... ./internal/narhash/...
+              make -s check
               runHook postCheck
+            '';
+            # The program writes its own pages, so it has to run where it is built.
+            postInstall = lib.optionalString (pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform) ''
+              $out/bin/pulse man man1
+              installManPage man1/*.1
+              for shell in bash zsh fish; do
+                $out/bin/pulse completion $shell >pulse.$shell
+                installShellCompletion --cmd pulse --$shell pulse.$shell
+              done
             '';
             meta = {
               description = "Transport engine for latency-critical trading systems";
@@ -47,18 +64,44 @@
           };
       });
 
-      # nix develop -c make test: go, make and the C compiler the race detector links with.
+      overlays.default = final: _: { inherit (self.packages.${final.stdenv.hostPlatform.system}) pulse; };
+
+      # services.pulse and pulse.tunedHost: docs/install.md.
+      nixosModules.default =
+        { pkgs, ... }:
+        {
+          imports = [ ./nix/module.nix ];
+          services.pulse.package = lib.mkDefault self.packages.${pkgs.stdenv.hostPlatform.system}.pulse;
+        };
+
+      # nix develop -c make test: go, make, the C compiler the race detector links with, and what tests speak with.
       devShells = each (_: pkgs: {
         default = pkgs.mkShell {
-          packages = [
-            pkgs.go
-            pkgs.gnumake
-            pkgs.git
-          ];
+          packages =
+            with pkgs;
+            [
+              go
+              gnumake
+              git
+              redis
+              rabbitmq-server
+              apacheKafka
+              jre_headless
+              maven
+              prometheus
+            ]
+            ++ lib.optionals stdenv.hostPlatform.isLinux [
+              chromium
+              ethtool
+              iproute2
+              nftables
+              nix
+            ];
         };
       });
 
       checks = each (system: pkgs: {
+        # Runs make check before it installs.
         package = self.packages.${system}.default;
         format = pkgs.runCommand "pulse-format" { nativeBuildInputs = [ pkgs.go ]; } ''
           unformatted=$(gofmt -l ${self})
@@ -67,6 +110,10 @@
             exit 1
           fi
           touch $out
+        '';
+        # Evaluated with the lib of this nixpkgs.
+        module = pkgs.runCommand "pulse-module" { } ''
+          echo "${toString (import ./nix/ci/module-test.nix { inherit lib; })} checks of the module" >$out
         '';
       });
     };

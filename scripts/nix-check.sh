@@ -36,6 +36,7 @@ else
 fi
 cp -r nix/ci/nixpkgs-stub/. "$work/nixpkgs"
 printf '%s:%s\n' "$(go env GOROOT)/bin" "$PATH" >"$work/nixpkgs/path"
+go env GOCACHE >"$work/nixpkgs/gocache"
 go env GOVERSION | sed 's/^go//' >"$work/nixpkgs/goversion"
 
 flake=path:$work/src
@@ -43,16 +44,27 @@ stub=(--override-input nixpkgs "path:$work/nixpkgs" --no-write-lock-file)
 system=$(nix eval --impure --raw --expr builtins.currentSystem)
 
 # Nix repeats at every call that the lock file stays unwritten.
-nix() { command nix "$@" 2> >(grep -vE "^warning: not writing|^• Added input|^    'path:|^evaluating flake" >&2); }
+nix() { command nix "$@" 2> >(grep -vE "^warning: not writing|^• Added input|^    'path:|^evaluating " >&2); }
 says() { printf '%-9s %s\n' "$1" "$2"; }
 
-for file in flake.nix nix/ci/nixpkgs-stub/*.nix; do
+for file in flake.nix nix/*.nix nix/ci/*.nix nix/ci/nixpkgs-stub/*.nix; do
   nix-instantiate --parse "$file" >/dev/null
 done
-says parse "flake.nix and the stub"
+says parse "flake.nix, the module and the stub"
+nix flake show "$flake" "${stub[@]}" >/dev/null
 nix flake check --no-build "$flake" "${stub[@]}"
 says check "outputs of every system evaluate"
 says package "$(nix eval --raw "$flake#packages.$system.default.name" "${stub[@]}")"
+says overlay "$(nix eval --raw --apply "o: (o { stdenv.hostPlatform.system = \"$system\"; } { }).pulse.name" "$flake#overlays.default" "${stub[@]}")"
+says module "$(nix eval --impure --json --file nix/ci/module-test.nix --apply 'f: f { }') checks hold"
+# A module that says something else than the doctor's table must be refused, or the checks above prove nothing about it.
+mkdir "$work/module" && cp -r nix packaging "$work/module"
+sed -i 's/mapAttrs (_: fill) sysctl/mapAttrs (_: _: "7") sysctl/' "$work/module/nix/module.nix"
+if nix eval --impure --json --file "$work/module/nix/ci/module-test.nix" --apply 'f: f { }' >"$work/module.log" 2>&1; then
+  echo "nix-check: a module that differs from nix/tuned-host.json was accepted" >&2
+  exit 1
+fi
+says refusal "a module that differs from nix/tuned-host.json"
 says shell "$(nix eval --raw "$flake#devShells.$system.default.name" "${stub[@]}")"
 
 # A wrong vendorHash must be refused, or the build below proves nothing about it.
@@ -66,7 +78,8 @@ grep -q mismatch "$work/wrong.log" || { cat "$work/wrong.log" >&2; exit 1; }
 says refusal "a wrong vendorHash"
 
 nix build --print-build-logs -o "$work/result" "$flake#packages.$system.default" "${stub[@]}"
-"$work/result/bin/pulse" --help >/dev/null
-says build "bin/pulse runs"
-nix build -o "$work/format" "$flake#checks.$system.format" "${stub[@]}"
-says format "checks.format"
+"$work/result/bin/pulse" version
+test -s "$work/result/share/man/man1/pulse-run.1" -a -s "$work/result/share/completions/pulse.fish"
+says build "bin/pulse runs, has manual pages and completions"
+nix build -o "$work/checks" "$flake#checks.$system.format" "$flake#checks.$system.module" "${stub[@]}"
+says checks "format, module"

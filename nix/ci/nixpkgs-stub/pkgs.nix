@@ -5,6 +5,7 @@ let
   trim = s: builtins.replaceStrings [ "\n" ] [ "" ] s;
   hostPath = trim (builtins.readFile ./path);
   goVersion = trim (builtins.readFile ./goversion);
+  goCache = trim (builtins.readFile ./gocache);
 
   run =
     name: attrs: script:
@@ -30,14 +31,37 @@ let
     "subPackages"
     "env"
     "ldflags"
+    "nativeBuildInputs"
     "checkPhase"
+    "postInstall"
     "meta"
   ];
 in
-{
+# Packages that are only named.
+lib.genAttrs [
+  "gnumake"
+  "git"
+  "installShellFiles"
+  "coreutils"
+  "redis"
+  "rabbitmq-server"
+  "apacheKafka"
+  "jre_headless"
+  "maven"
+  "prometheus"
+  "chromium"
+  "ethtool"
+  "iproute2"
+  "nftables"
+  "nix"
+] (name: name)
+// {
   go.version = goVersion;
-  gnumake = "make";
-  git = "git";
+  stdenv.hostPlatform = {
+    inherit system;
+    isLinux = system != "aarch64-darwin";
+  };
+  stdenv.buildPlatform.canExecute = host: host.system == system;
   mkShell =
     { packages }:
     run "shell" { } "echo ${toString (builtins.length packages)} > $out";
@@ -62,7 +86,11 @@ in
         GOTOOLCHAIN = "local";
       }
       ''
-        export GOCACHE=$PWD/cache
+        # This machine's go compiled most of it before.
+        export GOCACHE=${goCache}
+        installManPage() { mkdir -p $out/share/man/man1; cp "$@" $out/share/man/man1/; }
+        # installShellCompletion --cmd NAME --SHELL FILE
+        installShellCompletion() { mkdir -p $out/share/completions; cp "$4" "$out/share/completions/$2.''${3#--}"; }
         cp -r ${args.src} src
         chmod -R u+w src
         cd src
@@ -73,6 +101,7 @@ in
           go build -ldflags "${toString args.ldflags}" -o $out/bin/ ./$p
         done
         ${args.checkPhase}
+        ${args.postInstall}
       ''
     )
     // {
