@@ -23,14 +23,16 @@ func FuzzAttach(f *testing.F) {
 		f.Fatal(err)
 	}
 	word := func(v uint64) []byte { return binary.LittleEndian.AppendUint64(nil, v) }
-	f.Add([]byte{}, uint16(0), []byte{}, uint16(0), byte(0))                                               // untouched
-	f.Add(word(1<<63), uint16(hdrPublished), []byte{}, uint16(0), byte(0))                                 // a forged position
-	f.Add(word(1<<40), uint16(hdrLimit), word(1<<64-1), uint16(curGates), byte(0))                         // forged limit and gates
-	f.Add(word(8|flagControl|51<<seqShift), uint16(4096+2000), []byte{1}, uint16(curSlots+64), byte(0))    // a pad, a slot
-	f.Add(goodData[:hdrStatic], uint16(0), goodCursors[:hdrStatic], uint16(0), byte(1))                    // headers alone
-	f.Add(make([]byte, hdrMarks), uint16(hdrMarks), word(1<<63), uint16(curSlots+2*slotSize), byte(3))     // no marks
-	f.Add(append(word(8), goodData[8:64]...), uint16(0), goodCursors[:hdrStatic], uint16(0), byte(0b1110)) // another magic
-	dir, err := os.MkdirTemp("/dev/shm", "ring-fuzz-")                                                     // in memory where there is such a place: each try writes two files
+	f.Add([]byte{}, uint16(0), []byte{}, uint16(0), byte(0))                                                                       // untouched
+	f.Add(word(1<<63), uint16(hdrPublished), []byte{}, uint16(0), byte(0))                                                         // a forged position
+	f.Add(word(1<<40), uint16(hdrLimit), word(1<<64-1), uint16(curGates), byte(0))                                                 // forged limit and gates
+	f.Add(word(8|flagControl|51<<seqShift), uint16(4096+2000), []byte{1}, uint16(curSlots+64), byte(0))                            // a pad, a slot
+	f.Add(append(word(traceRecord|flagControl|51<<seqShift), word(kindTrace)...), uint16(4096+2000), []byte{}, uint16(0), byte(0)) // a trace
+	f.Add(append(word(24|flagControl|51<<seqShift), word(kindTrace)...), uint16(4096+2000), []byte{}, uint16(0), byte(0))          // one that is too short
+	f.Add(goodData[:hdrStatic], uint16(0), goodCursors[:hdrStatic], uint16(0), byte(1))                                            // headers alone
+	f.Add(make([]byte, hdrMarks), uint16(hdrMarks), word(1<<63), uint16(curSlots+2*slotSize), byte(3))                             // no marks
+	f.Add(append(word(8), goodData[8:64]...), uint16(0), goodCursors[:hdrStatic], uint16(0), byte(0b1110))                         // another magic
+	dir, err := os.MkdirTemp("/dev/shm", "ring-fuzz-")                                                                             // in memory where there is such a place: each try writes two files
 	if err != nil {
 		dir = f.TempDir()
 	}
@@ -108,6 +110,7 @@ func readForged(rd *Reader) {
 		n := rd.Peek(batch)
 		for _, rec := range batch[:n] {
 			_ = len(rec.Payload()) + int(rec.Stamp()) + int(rec.Seq32())
+			_ = rd.Trace()
 		}
 		if rd.Release(n/2) != nil || rd.Release(n-n/2) != nil {
 			return

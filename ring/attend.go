@@ -18,6 +18,9 @@ type attached struct {
 	err   error
 	arena []byte // lossy: where copies go
 	opts  ReaderOptions
+
+	trace  [TraceSize]byte
+	traced uint64 // number of the record that trace is about; 0: none
 }
 
 // nothing is what a stopped reader looks at: no record, ever.
@@ -68,6 +71,7 @@ func (r *Reader) skip(word uint64) bool {
 		}
 		return false
 	}
+	r.heed(word)
 	r.lost += m.lost
 	r.next, r.seq, r.epoch = m.pos, m.seq, m.epoch
 	return true
@@ -263,7 +267,7 @@ func (r *Reader) passLossy(word uint64) bool {
 		return false
 	}
 	if !r.intact(at) {
-		r.next, r.seq, r.epoch, r.lost = at, seq, epoch, lost
+		r.next, r.seq, r.epoch, r.lost, r.traced = at, seq, epoch, lost, 0
 		return false
 	}
 	return true

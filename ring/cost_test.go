@@ -55,6 +55,20 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 				}
 				must(w.CommitBatch(b.Len()))
 			},
+			"Trace": func() {
+				w.Trace([TraceSize]byte{1})
+				_, err := w.Claim(48)
+				must(err)
+				must(w.Commit(48))
+				for n := gate.Peek(batch); n > 0; n = gate.Peek(batch) {
+					if t := gate.Trace(); t != nil {
+						must(gate.Release(n))
+						return
+					}
+					must(gate.Release(n))
+				}
+				t.Error("the trace is lost")
+			},
 			"lossy Peek":  func() { lossy.Peek(batch) },
 			"empty Peek":  func() { gate.Peek(batch); gate.Peek(batch) },
 			"Arm":         func() { drain(); gate.Arm() },
@@ -138,7 +152,7 @@ func TestShortVerbsAreInlined(t *testing.T) {
 	}
 	for _, verb := range []string{
 		"Record.Payload", "Record.Stamp", "Record.Seq32", "(*Writer).Abort", "(*Writer).SetStamp", "(*Writer).Position",
-		"(*Writer).Seq", "(*Reader).Seq", "(*Reader).First", "(*Reader).Position", "stride",
+		"(*Writer).Seq", "(*Reader).Seq", "(*Reader).First", "(*Reader).Position", "(*Reader).Trace", "stride",
 	} {
 		if !strings.Contains(string(out), "can inline "+verb+"\n") {
 			t.Errorf("%s is not inlined", verb)

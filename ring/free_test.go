@@ -27,6 +27,9 @@ func TestFreeIsWhatCanBeAppended(t *testing.T) {
 		for round := range 50 {
 			free := w.Free()
 			for put := 0; put+104 <= free; put += 104 {
+				if put == 0 {
+					w.Trace([TraceSize]byte{1})
+				}
 				if _, err := w.Claim(88); err != nil {
 					t.Fatalf("heap %v, round %d: %v after %d of %d free bytes", heap, round, err, put, free)
 				}

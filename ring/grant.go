@@ -32,6 +32,8 @@ type grants struct {
 	voice   uint64 // epoch of the records to come: the writer's own, or in a mirror that of whom it repeats
 	skip    uint64 // number that Continue goes on with; 0: none
 	lost    uint64 // of those it passes over
+	trace   [TraceSize]byte
+	traced  bool   // trace is about the next record
 	marked  uint64 // position of the newest mark
 	marks   int    // how many marks were made
 	behind  bool   // a gating reader was a good part of a window behind at the last look: a stream
@@ -51,8 +53,9 @@ const (
 	// reapEvery is how many ErrFull in a row pass between two looks for dead readers: a look costs a system call per gate.
 	reapEvery = 64
 
-	// freeSpare is what control records may take beside one record: a skip and an epoch, each of at most 64 bytes with pads, and a word.
-	freeSpare = 256
+	// freeSpare is what control records may take beside one record: a skip, an epoch and a trace, each of at most 88 bytes with pads, and a
+	// word; and what these make the pad at the end of a single mapping larger by.
+	freeSpare = 384
 )
 
 // ask is Claim when the quick way is closed: at the end of the window, at the edge of what is granted, and for n that no
@@ -78,7 +81,7 @@ func (w *Writer) askBatch(n, k int) (int, error) {
 	if k <= 0 && w.broken == nil {
 		return 0, fmt.Errorf("%w: claim of %d records", ErrEmpty, k)
 	}
-	if n <= 0 || n > w.room || w.opened != w.voice || w.skip != 0 || w.broken != nil {
+	if n <= 0 || n > w.room || w.opened != w.voice || w.skip != 0 || w.traced || w.broken != nil {
 		if _, err := w.ask(n); err != nil {
 			return 0, err
 		}
@@ -110,12 +113,17 @@ func (w *Writer) prepare(n uint64) error {
 	if w.skip != 0 {
 		need += skipRecord + HeaderSize + 16 // and makes the epoch record larger by that at most
 	}
+	if w.traced {
+		need += traceRecord
+	}
 	pad := w.pad(need)
 	if err := w.reach(need + pad); err != nil {
 		return err
 	}
-	if pad > 0 {
-		w.control(kindPad, pad)
+	for pad > 0 { // no record is larger than an eighth, and so two may be needed
+		part := min(pad, w.largest)
+		w.control(kindPad, part)
+		pad -= part
 	}
 	w.turn()
 	w.open(n)

@@ -77,6 +77,24 @@ func TestForgedRecordsStopTheReaderOrSayNothing(t *testing.T) {
 			d.mem.Store64(pos&d.mask+8, kindEpoch)
 			d.mem.Store64(pos&d.mask, HeaderSize|flagControl|tag)
 		},
+		"a trace of no length": func(d data, pos uint64) {
+			d.mem.Store64(pos&d.mask+8, kindTrace)
+			d.mem.Store64(pos&d.mask, HeaderSize|flagControl|tag)
+		},
+		"a trace that is too short": func(d data, pos uint64) {
+			d.mem.Store64(pos&d.mask+8, kindTrace)
+			d.mem.Store64(pos&d.mask, (traceRecord-8)|flagControl|tag)
+		},
+		"endless traces": func(d data, _ uint64) {
+			for off := uint64(0); off < d.capacity; off += traceRecord {
+				d.mem.Store64(off+8, kindTrace)
+				d.mem.Store64(off, traceRecord|flagControl|tag)
+			}
+		},
+		"a skip that leads nowhere": func(d data, pos uint64) {
+			d.mem.Store64(pos&d.mask+8, kindSkip)
+			d.mem.Store64(pos&d.mask, HeaderSize|flagControl|tag)
+		},
 		"endless pads": func(d data, _ uint64) {
 			for off := uint64(0); off < d.capacity; off += 8 {
 				d.mem.Store64(off, 8|flagControl|tag)

@@ -88,14 +88,18 @@ const (
 
 	epochRecord = 64              // payload: new epoch u64, old epoch u64, and what it takes to begin the next record on a cache line
 	skipRecord  = HeaderSize + 24 // payload: the next number u64, how many of those passed over are lost u64, the number that was due u64
+	traceRecord = 64              // payload: the context, and what it takes to begin the next record as far into a cache line as this one does
 	firstSeq    = 1
 )
+
+const _ = uint(traceRecord - HeaderSize - TraceSize)
 
 // Kinds of control record.
 const (
 	kindPad   = 1
 	kindEpoch = 2
 	kindSkip  = 3
+	kindTrace = 4
 )
 
 // stride is the room that size bytes take in the ring.

@@ -97,6 +97,10 @@ func (d *data) past(m mark, word uint64) (mark, bool) {
 				return m, false
 			}
 			m.seq, m.lost = value, m.lost+lost
+		case kindTrace:
+			if word&sizeMask < traceRecord {
+				return m, false
+			}
 		}
 	}
 	m.pos += stride(word & sizeMask)
@@ -238,12 +242,8 @@ func (d *data) oldest() (m mark, ok bool) {
 func (d *data) tail() (m mark, ok bool) {
 	published := d.hdr.Load64(hdrPublished)
 	m, ok = d.locate(published)
-	for ok && m.pos-published <= d.capacity {
-		word := d.mem.Load64(m.pos & d.mask)
-		if !d.plausible(m.pos, word, m.seq) {
-			break
-		}
-		m, _ = d.walk(m, m.pos+1)
+	for whole := ok; whole && m.pos-published <= d.capacity; {
+		m, whole = d.past(m, d.mem.Load64(m.pos&d.mask))
 	}
 	sys.LoadFence()
 	return m, ok && published >= d.hdr.Load64(hdrLimit)-d.capacity

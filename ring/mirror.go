@@ -16,7 +16,7 @@ const maxSkip = 1 << 62
 
 // Continue makes seq, of epoch, the next record's number instead of Seq. The numbers between them are passed over and
 // lost of them count as lost for every reader; seq must not be below Seq nor 2⁶² beyond it: ErrRange. Readers learn of it
-// together with the next record; until then another Continue takes its place.
+// together with the next record; until then another Continue takes its place. A Trace that no record came for is forgotten.
 func (w *Writer) Continue(epoch, seq, lost uint64) error {
 	if w.broken != nil {
 		return w.broken
@@ -24,7 +24,7 @@ func (w *Writer) Continue(epoch, seq, lost uint64) error {
 	if seq < w.seq || seq-w.seq > maxSkip || lost > seq-w.seq {
 		return fmt.Errorf("%w: number %d after %d, %d of them lost", ErrRange, seq, w.seq, lost)
 	}
-	w.voice, w.skip, w.lost = epoch, 0, 0
+	w.voice, w.skip, w.lost, w.traced = epoch, 0, 0, false
 	if seq != w.seq {
 		w.skip, w.lost = seq, lost
 	}
@@ -76,7 +76,7 @@ func (w *Writer) Append(run []byte, n int) error {
 // MaxRun returns the largest run that Append takes, in bytes: an eighth of the ring with room for a skip and an epoch.
 func (w *Writer) MaxRun() int { return (w.room - skipRecord - 16) &^ 7 }
 
-// turn appends what Continue announced: the record that passes numbers over, the one that opens an epoch.
+// turn appends what Continue and Trace announced: the record that passes numbers over, the one that opens an epoch, the context of the next.
 func (w *Writer) turn() {
 	if w.skip != 0 {
 		w.control(kindSkip, skipRecord, w.skip, w.lost, w.seq)
@@ -85,5 +85,8 @@ func (w *Writer) turn() {
 	if w.opened != w.voice {
 		w.control(kindEpoch, epochSize(w.Position()), w.voice, w.opened)
 		w.opened = w.voice
+	}
+	if w.traced {
+		w.context()
 	}
 }
