@@ -17,7 +17,7 @@ demo: build ## real trades through three processes, with a report (ARGS="--for 3
 	@bin/pulse demo $(ARGS)
 
 test: ## every check, storms and fuzzers at 1/20
-	@scripts/setup.sh race net brokers reports monitor && scripts/test.sh
+	@scripts/setup.sh race net deb brokers reports monitor && scripts/test.sh
 
 check: ## what needs neither a machine nor a network: leaves, vetted and tested; the flake's package runs it
 	@go vet $(LEAVES) && go test -vet=off $(LEAVES)
@@ -32,7 +32,7 @@ bench: build ## every workload, or one: make bench W=ring/pingpong
 	@for w in $(or $(W),$$(bin/pulse bench --list | awk 'NF { print $$1 }')); do bin/pulse bench $$w $(ARGS) || exit; done
 
 proof: ## full counts, to the terminal and report/proof.txt
-	@scripts/setup.sh race net brokers reports monitor && scripts/proof.sh
+	@scripts/setup.sh race net deb brokers reports monitor && scripts/proof.sh
 
 brokers: ## private brokers on loopback (ARGS=down takes them down): for a shell: make -s brokers
 	@scripts/setup.sh go brokers >&2 && tools/brokers $(or $(ARGS),up)

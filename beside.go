@@ -98,6 +98,9 @@ func (t *twin) Do() (n int, err error) {
 		run := t.record[:(len(one)+7)&^7]
 		clear(run[copy(run, one):])
 		seq, due := from+uint64(t.next), t.mirror.Seq()
+		if trace := t.reader.Trace(); trace != nil && t.next == 0 {
+			t.mirror.About(seq, *trace)
+		}
 		if err = t.mirror.Bring(uint32(t.reader.Epoch()), seq, seq-due, run, 1); err != nil {
 			break
 		}

@@ -80,7 +80,21 @@ type Channel struct {
 	// away, as long as they have room, and its successor goes on there. Empty: the subscriber's place ends with it.
 	Durable string
 
+	// TraceEvery has one of so many messages of each publisher begin a trace, by Publisher.Send and Publisher.Sample; 0: none.
+	TraceEvery int
+
 	held bool // publishers wait for it even while it is dead and the ring full
+}
+
+// process is what a process of a node is called in the node's directory.
+func (c Config) process() string {
+	switch {
+	case len(c.Media) > 0 || len(c.Queues) > 0:
+		return "node"
+	case c.Actor != "":
+		return c.Actor
+	}
+	return c.Source
 }
 
 // check returns c with defaults, or all its faults.
@@ -96,6 +110,9 @@ func (c Config) check() (Config, error) {
 		faults = append(faults, nameFault("channel", name))
 		if ch.Capacity < 0 || ch.Capacity > ring.MaxCapacity || ch.Capacity&(ch.Capacity-1) != 0 {
 			faults = append(faults, fmt.Errorf("channel %q: capacity %d is not a power of two up to %d", name, ch.Capacity, ring.MaxCapacity))
+		}
+		if ch.TraceEvery < 0 {
+			faults = append(faults, fmt.Errorf("channel %q: one of %d messages cannot be traced", name, ch.TraceEvery))
 		}
 		if ch.Durable != "" {
 			faults = append(faults, nameFault("durable subscriber", ch.Durable))

@@ -333,7 +333,7 @@ func (f *fabric) open(protocol string) (netio.Ways, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := netio.Station{Node: own.Name, Start: f.start, Identity: id, Notes: f.note, Loop: f.config.Loop}
+	s := netio.Station{Node: own.Name, Start: f.start, Identity: id, Notes: f.note, Loop: f.config.Loop, Traced: f.node.traced(protocol)}
 	s.Loop.Name = protocol
 	all, err := addresses(own, portOf(own, protocol))
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/alphapulse/transport/internal/spans"
 	"github.com/alphapulse/transport/internal/sys"
 	"github.com/alphapulse/transport/ring"
 	"github.com/alphapulse/transport/route/watch"
@@ -47,6 +48,7 @@ type Node struct {
 	observer *observer // nil: nothing is told of this process
 
 	slowest slowest
+	spans   *spans.Log // nil: rings within the process
 }
 
 // Open opens a node. When ctx ends the node stops looking for new publishers; Close ends it.
@@ -71,6 +73,9 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	n := &Node{config: c, cancel: cancel, local: map[string][]*ring.Ring{}, mirrors: map[string][]*ring.Ring{},
 		carriers: map[string][]*carried{}}
+	if c.Dir != "" {
+		n.spans = spans.NewLog(c.Dir, c.process())
+	}
 	n.layout.Store(l)
 	n.done.Go(func() { n.look(ctx) })
 	if l != nil {
@@ -124,7 +129,8 @@ func (n *Node) Publisher(channel string) (*Publisher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("transport: channel %q: %w", channel, err)
 	}
-	p := &Publisher{Writer: w, ring: r, channel: channel, source: r.Info().Instance, shared: n.config.Dir != ""}
+	every := n.config.Channels[channel].TraceEvery
+	p := &Publisher{Writer: w, ring: r, channel: channel, source: r.Info().Instance, shared: n.config.Dir != "", spans: n.spans, every: every, left: every}
 	if err := errors.Join(l.hold(channel, r, false), n.carry(channel, r)); err != nil {
 		return nil, errors.Join(fmt.Errorf("transport: channel %q: carry: %w", channel, err), p.Close())
 	}
@@ -197,7 +203,8 @@ func (n *Node) Subscriber(channel string) (*Subscriber, error) {
 		return nil, fmt.Errorf("transport: node: %w", net.ErrClosed)
 	}
 	s := newSubscriber(channel, n.config.Channels[channel])
-	s.begin(n.observer.delivered(channel))
+	s.observed(n.observer.delivered(channel))
+	s.at.spans = n.spans
 	if err := n.refresh(s); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -308,7 +315,7 @@ func (n *Node) Close() error {
 		}
 	}
 	faults = append(faults, n.observer.close())
-	return errors.Join(faults...)
+	return errors.Join(append(faults, n.spans.Close())...)
 }
 
 // Guard runs fn. If a ring's file is cut short under it, Guard returns an error that is ring.ErrCorrupt and names the

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"github.com/alphapulse/transport/internal/spans"
 	"github.com/alphapulse/transport/internal/sys"
 	"github.com/alphapulse/transport/ring"
 )
@@ -18,11 +19,17 @@ type Publisher struct {
 	source  uint64
 	shared  bool // the ring has a path
 	closed  atomic.Bool
+
+	spans  *spans.Log // nil: nobody keeps them
+	every  int        // one of so many begins a trace; 0: none
+	left   int        // until that one
+	traced uint64     // number of the message that Trace was called for last
 }
 
 // Send publishes a copy of msg. It answers ring.ErrFull, ring.ErrTooLarge or ring.ErrEmpty, and then msg was not sent.
 func (p *Publisher) Send(msg []byte) error {
 	return sys.Guard(func() error {
+		p.Sample()
 		b, err := p.Claim(len(msg))
 		if err != nil {
 			return err

@@ -155,6 +155,7 @@ func (f *fabric) openQueues(l *layout) error {
 			return
 		}
 		site := l.site(w.Backend, f.note)
+		site.Traced = f.node.traced(backend)
 		site.Dead = l.deadLetters(w.Backend, f.config.Dir)
 		q, err := f.config.Queues[i].Open(site)
 		if err != nil {

@@ -49,6 +49,7 @@ type roster struct {
 	word    *uint32 // raised when a ring is added: what a parked loop sleeps on
 
 	sleepers []numa.Sleeper // word's, then one per feed
+	at       delivery       // Poll's
 
 	mu      sync.Mutex
 	late    bool // rings found from now on were made after the subscriber

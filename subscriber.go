@@ -72,6 +72,10 @@ func (s *Subscriber) take(f *feed, max int, fn func(seal.Frame)) (int, error) {
 		return 0, f.reader.Err()
 	}
 	s.took(n, f.batch[0].Stamp())
+	traced := f.reader.Trace() != nil // the first is, or none
+	if traced {
+		s.begin(f)
+	}
 	frame := seal.Frame{Source: f.source, Epoch: f.reader.Epoch(), Seq: f.reader.First()}
 	for i, r := range f.batch[:n] {
 		frame.Stamp, frame.Payload = r.Stamp(), r.Payload()
@@ -80,6 +84,9 @@ func (s *Subscriber) take(f *feed, max int, fn func(seal.Frame)) (int, error) {
 			n = i + 1
 			break
 		}
+	}
+	if traced {
+		s.end()
 	}
 	f.next = frame.Seq
 	return n, f.reader.Release(n)

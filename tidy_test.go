@@ -29,6 +29,7 @@ var floors = []struct {
 	{"seal/pack", 0, "compressors, met by the codec only"},
 	{"seal", 1, "frames and envelopes; knows no ring"},
 	{"tlv", 1, "protocol_v2; a leaf"},
+	{"internal/spans", 2, "what traced frames went through, in rings; knows no node"},
 	{"internal/trades", 2, "captured trades as protocol_v2 messages"},
 	{"netio", 2, "what socket workers share"},
 	{"netio/link", 2, "the conversation that tcp and quic carry; no I/O"},

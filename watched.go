@@ -30,7 +30,7 @@ const (
 	seenLost  = 8
 )
 
-func (w *watched) begin(delivered *watch.Spread) {
+func (w *watched) observed(delivered *watch.Spread) {
 	w.delivered, w.from, w.base, w.seen = delivered, time.Now(), sys.Monotonic(), sys.Heap(64)
 	w.asked.Store(true)
 }

@@ -37,7 +37,7 @@ func (d *dress) on(e *Envelope, i int) error {
 		return nil
 	}
 	slab := d.slabs[i]
-	if d.codec != nil && e.Kind == seal.Data {
+	if d.codec != nil && e.Kind == seal.Data && !e.Traced { // a trace is behind what would be packed, and rare
 		room := slab[seal.StoreNonce:][:len(slab)-seal.StoreOverhead] // where it can be sealed in place
 		if n, codec := d.codec.Pack(room, e.Body); codec != 0 {
 			e.Codec, e.Raw, e.Body = codec, len(e.Body), room[:n]
@@ -62,6 +62,7 @@ type undress struct {
 	store  *seal.Store
 	opened []byte
 	raw    []byte
+	trace  *seal.Trace // of the envelope that was undressed last; nil: none
 }
 
 func newUndress(o *TakerOptions) (u undress, err error) {
@@ -81,6 +82,7 @@ func newUndress(o *TakerOptions) (u undress, err error) {
 // off returns the body as it came from a ring, without what a trace adds. It is valid until the next call.
 func (u *undress) off(h *seal.Header, envelope []byte) ([]byte, error) {
 	body := envelope[seal.HeaderSize:]
+	u.trace = nil
 	switch {
 	case h.Sealed && u.store == nil:
 		return nil, fmt.Errorf("%w: sealed, and there is no secret to open it with", ErrUndecodable)
@@ -99,6 +101,7 @@ func (u *undress) off(h *seal.Header, envelope []byte) ([]byte, error) {
 		if len(body) < seal.TraceSize {
 			return nil, fmt.Errorf("%w: no room for its trace", ErrUndecodable)
 		}
+		u.trace = new(seal.Trace(body[len(body)-seal.TraceSize:]))
 		body = body[:len(body)-seal.TraceSize]
 	}
 	if h.Codec == 0 {

@@ -29,6 +29,7 @@ type place struct {
 	seq    uint64 // number of the first
 	epoch  uint32
 	offset int        // how much of it is in fragments
+	traced bool       // the first is: the reader has its context
 	due    uint64     // the number that comes next, if nothing is lost
 	given  seal.Range // frames given up; First 0: none
 }
@@ -95,6 +96,7 @@ func (f *feed) form(s *Shipper) (e Envelope, w flight, ok bool) {
 			return e, w, false
 		}
 		f.seq, f.epoch, f.offset = f.reader.First(), uint32(f.reader.Epoch()), 0
+		f.traced = f.reader.Trace() != nil
 	}
 	e.Header = seal.Header{Kind: seal.Data, Channel: s.channel, Source: f.source, Epoch: f.epoch, Seq: f.seq}
 	if f.seq > f.due {
@@ -111,7 +113,10 @@ func (f *feed) form(s *Shipper) (e Envelope, w flight, ok bool) {
 	if first == 0 || first > len(f.run) { // overwritten: the reader was evicted
 		return e, w, false
 	}
-	if first > s.options.Body {
+	if f.traced {
+		return f.withTrace(s, e, first)
+	}
+	if first > s.options.Body || f.offset > 0 {
 		return f.fragment(s, e)
 	}
 	e.Body = f.run
@@ -136,7 +141,7 @@ func (f *feed) giveUp(s *Shipper, e Envelope, last uint64) (Envelope, flight, bo
 	}
 	first := f.seq
 	last = min(last, end)
-	f.run, f.n, f.seq, f.offset = seal.After(f.run, first, last), int(end-last), last+1, 0
+	f.run, f.n, f.seq, f.offset, f.traced = seal.After(f.run, first, last), int(end-last), last+1, 0, false
 	return f.lost(s, e, first, last)
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
+	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/ring"
 	"github.com/alphapulse/transport/seal"
 )
@@ -51,6 +52,9 @@ type ShipperOptions struct {
 
 	// Secret, if set, seals every envelope (seal.Store): the queue can neither read nor change them.
 	Secret *seal.Secret
+
+	// Traced, if set, is told of traced frames that are put. It runs on the shipper's goroutine and must not block.
+	Traced netio.Traced
 
 	carried *timing // how old messages are when they are put; nil: nobody wants to know
 }
@@ -391,7 +395,7 @@ func (s *Shipper) carry(f *feed) (n int, err error) {
 		}
 		w.size = e.Size()
 		s.batch, s.way = append(s.batch, e), append(s.way, w)
-		if e.Kind != seal.Data { // it lies in the slab
+		if e.Kind != seal.Data || e.Traced { // it lies in the slab
 			break
 		}
 	}

@@ -175,7 +175,8 @@ func (w *shipping) once(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := NewShipper(&scale{Producer: p, w: w}, ShipperOptions{Channel: w.line.Channel, Name: w.line.Place, Secret: w.line.Secret, Codec: codec, carried: &w.carried})
+	s, err := NewShipper(&scale{Producer: p, w: w}, ShipperOptions{Channel: w.line.Channel, Name: w.line.Place, Secret: w.line.Secret, Codec: codec,
+		Traced: w.hub.site.Traced, carried: &w.carried})
 	if err != nil {
 		return errors.Join(err, p.Close())
 	}

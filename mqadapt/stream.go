@@ -12,6 +12,7 @@ import (
 
 // stream is what a taker knows of one source.
 type stream struct {
+	source uint64
 	mirror *netio.Mirror
 	inside bool   // the mirror was entered: no other way is at it
 	next   uint64 // number that is due
@@ -23,6 +24,8 @@ type stream struct {
 
 	early int       // deliveries that came before their turn
 	since time.Time // when the first of them came, or the last one's turn did
+
+	traces netio.Traces
 
 	part   []byte   // a record that comes in fragments, as far as it has come
 	partOf uint64   // its number
@@ -92,6 +95,9 @@ func (t *Taker) take(d Delivery) (fate, error) {
 		}
 		t.pass(s, h.Seq)
 	}
+	if t.undress.trace != nil {
+		s.traces.Note(h.Seq, *t.undress.trace)
+	}
 	s.lax = false
 	switch h.Kind {
 	case seal.Lost:
@@ -116,7 +122,7 @@ func (t *Taker) stream(h *seal.Header) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{mirror: m}
+	s := &stream{source: h.Source, mirror: m}
 	if m == nil {
 		if s.mirror, err = t.inbox.Open(h.Source, h.Seq); err != nil {
 			return nil, err
@@ -192,6 +198,7 @@ func (t *Taker) deliver(s *stream, epoch uint32, run []byte, d Delivery) (fate, 
 			run = rest
 			continue
 		}
+		s.traces.About(s.mirror, t.options.Channel, seal.Frame{Source: s.source, Epoch: uint64(epoch), Seq: s.next}, t.options.Traced)
 		switch err := s.mirror.Bring(epoch, s.next, s.lost, part, n); {
 		case errors.Is(err, ring.ErrFull):
 			t.counts.full.Add(1)

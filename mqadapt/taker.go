@@ -57,6 +57,9 @@ type TakerOptions struct {
 	// Secret opens sealed envelopes (seal.Store), and then what is not sealed is refused; nil: what is sealed is.
 	Secret *seal.Secret
 
+	// Traced, if set, is told of traced frames that are taken. It runs on the taker's goroutine and must not block.
+	Traced netio.Traced
+
 	// Refused, if set, is told of each delivery before it is given up, and why: DeadLetters.Add keeps it. An error ends the taker, and the
 	// delivery stays in the queue. It runs on the taker's goroutine.
 	Refused func(Delivery, error) error

@@ -62,7 +62,7 @@ func (t *taking) once(ctx context.Context) (worked bool, err error) {
 		return false, err
 	}
 	k, err := NewTaker(c, TakerOptions{Channel: t.line.Channel, Secret: t.line.Secret, Codec: codec, Inbox: netio.InboxOptions{Shared: t.line.Mirrors},
-		Refused: t.wrong.add, received: &t.received})
+		Refused: t.wrong.add, Traced: t.hub.site.Traced, received: &t.received})
 	if err != nil {
 		return false, errors.Join(err, c.Close())
 	}

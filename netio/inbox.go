@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/alphapulse/transport/ring"
+	"github.com/alphapulse/transport/seal"
 )
 
 // ErrSources: more sources send than the inbox was opened for. The receiver counts and drops their frames; the operator
@@ -52,6 +53,8 @@ type Mirror struct {
 	gate   *gate  // nil: one inbox has it
 	voice  uint64 // epoch of the record that Bring brought last; no epoch before
 	turned bool   // Continue was told of a record that did not come
+	about  uint64 // number of the record that trace is about, once it comes
+	trace  seal.Trace
 }
 
 // NewInbox checks the options.

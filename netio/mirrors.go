@@ -114,6 +114,10 @@ func (m *Mirror) Bring(epoch uint32, first, lost uint64, run []byte, n int) erro
 		}
 		m.turned = true
 	}
+	if m.about == first {
+		m.Trace(m.trace)
+		m.turned = true // should it not come now, Continue forgets the trace
+	}
 	if err := m.Append(run, n); err != nil {
 		return err
 	}

@@ -20,6 +20,8 @@ type QueueSite struct {
 
 	// Notes is told of what operators want to know. It runs on any goroutine and must not block.
 	Notes func(Note)
+
+	Traced Traced // is told of traced frames that leave and come; nil: nobody is
 }
 
 // QueueLine is one queue of a channel: what goes in and who takes it.

@@ -26,6 +26,8 @@ type Station struct {
 
 	// Notes is told of what operators want to know. It runs on any goroutine and must not block.
 	Notes func(Note)
+
+	Traced Traced // is told of traced frames that leave and come; nil: nobody is
 }
 
 // Far is another node, and what is exchanged with it.

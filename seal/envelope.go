@@ -139,13 +139,6 @@ func ChannelID(name string) uint32 {
 	return h.Sum32()
 }
 
-// TraceSize is the number of bytes of a Trace.
-const TraceSize = 25
-
-// Trace is a W3C trace context, binary: 16 bytes trace id, 8 bytes span id, 1 byte flags. It concerns the first frame of
-// the envelope that carries it.
-type Trace [TraceSize]byte
-
 // Codec compresses bodies, one call per envelope. It belongs to one goroutine; package pack has it.
 type Codec interface {
 	// Pack writes src compressed into dst and returns its length and the codec's number, or 0, 0 when src is to travel

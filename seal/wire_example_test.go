@@ -58,10 +58,10 @@ func ExampleTrace() {
 	}
 	body := envelope[seal.HeaderSize:][:got.Length]
 	at := len(body) - seal.TraceSize
-	fmt.Printf("%s\n%x\n", body[:at], seal.Trace(body[at:]))
+	fmt.Printf("%s\n%s\n", body[:at], seal.Trace(body[at:]))
 	// Output:
 	// a record's bytes, eight times n.
-	// 4b0000000000000000000000000000f900000000000000b701
+	// 00-4b0000000000000000000000000000f9-00000000000000b7-01
 }
 
 // A receiver asks for what it misses.

@@ -22,14 +22,15 @@ type feed struct {
 	seq     uint64 // number of the first
 	pos     uint64 // where it lies
 	epoch   uint32
-	offset  int    // how much of a record in fragments is in envelopes
-	due     uint64 // number that the other node is sent next
-	acked   uint64 // it has what lies below
-	window  uint64 // bytes of records that it takes beyond what it has confirmed
-	said    bool   // heartbeat, on this connection
-	open    bool   // it answered
-	fresh   bool   // something is in the batch
-	spoke   bool   // since the last beat
+	offset  int                   // how much of a record in fragments is in envelopes
+	trace   *[ring.TraceSize]byte // of the first record of the run in hand; nil: none. Until the next peek
+	due     uint64                // number that the other node is sent next
+	acked   uint64                // it has what lies below
+	window  uint64                // bytes of records that it takes beyond what it has confirmed
+	said    bool                  // heartbeat, on this connection
+	open    bool                  // it answered
+	fresh   bool                  // something is in the batch
+	spoke   bool                  // since the last beat
 	ended   bool
 }
 
@@ -95,6 +96,7 @@ func (f *feed) peek(p *Peer) bool {
 				return false
 			}
 			f.seq, f.pos, f.epoch, f.offset = f.reader.First(), f.reader.Position()-uint64(len(f.run)), uint32(f.reader.Epoch()), 0
+			f.trace = f.reader.Trace()
 		}
 		if f.seq >= f.due {
 			return true
@@ -102,7 +104,7 @@ func (f *feed) peek(p *Peer) bool {
 		k := min(f.due-f.seq, uint64(f.n)) // the other node has it, by another link or from before
 		rest := seal.After(f.run, f.seq, f.seq+k-1)
 		f.take(len(f.run)-len(rest), int(k))
-		f.offset = 0
+		f.offset, f.trace = 0, nil
 		if f.confirm(p); f.ended {
 			return false
 		}
@@ -139,6 +141,7 @@ func (f *feed) fill(p *Peer) bool {
 	case first-ring.HeaderSize > c.largest:
 		p.drop(TooLarge, 1)
 		f.take((first+7)&^7, 1)
+		f.trace = nil
 		f.lost(p, f.seq-1)
 		return true
 	}
@@ -151,7 +154,11 @@ func (f *feed) fill(p *Peer) bool {
 		netio.AgeOf(c.Carried, p.clock, f.run)
 	}
 	h := seal.Header{Kind: seal.Data, Channel: c.id, Source: f.source, Epoch: f.epoch, Seq: f.seq}
-	if first > seal.MaxBody&^7 {
+	if f.trace != nil {
+		f.traced(p, &h, first, room)
+		return true
+	}
+	if first > seal.MaxBody&^7 || f.offset > 0 {
 		f.fragment(p, &h, first)
 		return true
 	}

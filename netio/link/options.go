@@ -44,6 +44,9 @@ type Options struct {
 	Liveness  time.Duration // silence after which the other node counts as gone; 0 is 3 heartbeats
 	Patience  time.Duration // how long a greeting may take; 0 is DefaultPatience
 
+	// Traced, if set, is told of traced frames that leave and come. It runs on the peer's thread and must not block.
+	Traced netio.Traced
+
 	// Events, if set, is told of what operators want to know. It runs on the peer's thread and must not block.
 	Events func(Event)
 }

@@ -345,6 +345,9 @@ func (p *Peer) envelope(h *seal.Header, body []byte) (taken bool, err error) {
 		return false, p.broken(Misplaced)
 	}
 	if h.Traced {
+		if s := p.streams[streamKey{c.id, h.Source}]; s != nil {
+			s.traces.Note(h.Seq, seal.Trace(body[len(body)-seal.TraceSize:]))
+		}
 		body = body[:len(body)-seal.TraceSize]
 	}
 	return p.brought(c, h, body)

@@ -47,6 +47,7 @@ type stream struct {
 	retryAt time.Duration
 	part    []byte // of a record in fragments
 	parted  int    // how much of it has come
+	traces  netio.Traces
 }
 
 // reset begins a connection.
@@ -308,6 +309,7 @@ func (p *Peer) deliver(s *stream, run []byte, n int) {
 		if len(part) > s.mirror.MaxRun() {
 			part, k = seal.Cut(part, s.mirror.MaxRun())
 		}
+		s.traces.About(s.mirror, s.channel.Name, seal.Frame{Source: s.source, Epoch: uint64(s.epoch), Seq: s.next}, p.options.Traced)
 		if err := s.mirror.Bring(s.epoch, s.next, s.lost, part, k); err != nil {
 			p.noRoom(s, err, n)
 			return

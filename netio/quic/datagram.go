@@ -44,32 +44,37 @@ func (p *split) cut(h *seal.Header, one []byte, limit int) bool {
 		p.put(h, one[seal.HeaderSize:])
 		return true
 	}
-	if h.Codec != 0 || h.Traced {
+	if h.Codec != 0 {
 		return false
 	}
-	body := one[seal.HeaderSize:]
-	for rest := body; len(rest) > 0; {
-		part, _ := seal.Cut(rest, limit-seal.HeaderSize)
-		if len(part) > limit-seal.HeaderSize {
+	body, trace := one[seal.HeaderSize:], []byte(nil)
+	if h.Traced {
+		body, trace = body[:len(body)-seal.TraceSize], body[len(body)-seal.TraceSize:]
+	}
+	limit -= seal.HeaderSize
+	first := limit - len(trace)
+	for rest, most := body, first; len(rest) > 0; most = limit {
+		part, _ := seal.Cut(rest, most)
+		if len(part) > most {
 			return false
 		}
 		rest = rest[len(part):]
 	}
-	for len(body) > 0 {
-		part, n := seal.Cut(body, limit-seal.HeaderSize)
-		p.put(h, part)
-		h.Seq += uint64(n)
+	for most := first; len(body) > 0; most = limit {
+		part, n := seal.Cut(body, most)
+		p.put(h, part, trace...)
+		h.Seq, h.Traced, trace = h.Seq+uint64(n), false, nil // the trace is about the first frame
 		body = body[len(part):]
 	}
 	return true
 }
 
-func (p *split) put(h *seal.Header, body []byte) {
+func (p *split) put(h *seal.Header, body []byte, behind ...byte) {
 	at := len(p.slab)
-	h.Length = len(body)
+	h.Length = len(body) + len(behind)
 	p.slab = append(p.slab, make([]byte, seal.HeaderSize)...)
 	h.Put(p.slab[at:])
-	p.slab = append(p.slab, body...)
+	p.slab = append(append(p.slab, body...), behind...)
 	p.datagrams = append(p.datagrams, p.slab[at:len(p.slab):len(p.slab)])
 }
 

@@ -59,7 +59,7 @@ func (w *ways) To(far netio.Far) (netio.Way, error) {
 		return nil, fmt.Errorf("%w: node %q has no address", ErrOptions, far.Node)
 	}
 	o := Common{Link: link.Options{Node: w.station.Node, Start: w.station.Start, Peer: far.Node, Link: far.Stripe,
-		Heartbeat: far.Heartbeat, Liveness: far.Liveness, Events: func(e link.Event) { w.event(far, e) }}}
+		Heartbeat: far.Heartbeat, Liveness: far.Liveness, Traced: w.station.Traced, Events: func(e link.Event) { w.event(far, e) }}}
 	o.Link.Channels = link.ChannelsOf(far.Exchanges)
 	for _, e := range far.Exchanges {
 		if e.BestEffort {

@@ -67,7 +67,8 @@ func (w *ways) To(far netio.Far) (netio.Way, error) {
 		return nil, fmt.Errorf("tcp: node %q: %w", w.station.Node, net.ErrClosed)
 	}
 	o := link.Options{Node: w.station.Node, Start: w.station.Start, Peer: far.Node, Link: far.Stripe,
-		Heartbeat: far.Heartbeat, Liveness: far.Liveness, Channels: link.ChannelsOf(far.Exchanges), Events: func(e link.Event) { w.event(far, e) }}
+		Heartbeat: far.Heartbeat, Liveness: far.Liveness, Channels: link.ChannelsOf(far.Exchanges), Traced: w.station.Traced,
+		Events: func(e link.Event) { w.event(far, e) }}
 	one := &way{ways: w, expected: !far.Dials}
 	var err error
 	if far.Dials {

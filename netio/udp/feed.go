@@ -29,8 +29,9 @@ type feed struct {
 	n         int    // its records
 	pos       uint64 // where it lies
 	epoch     uint32
-	offset    int // how much of a record in fragments is in envelopes
-	lump      int // bytes of records tried with the codec
+	offset    int                   // how much of a record in fragments is in envelopes
+	trace     *[ring.TraceSize]byte // of the first record of the run in hand; nil: none. Until the next peek
+	lump      int                   // bytes of records tried with the codec
 	since     time.Duration
 	waits     bool // since is when what waits for more began to wait
 	carriedAt time.Duration
@@ -71,6 +72,7 @@ func (f *feed) peek(limit int) bool {
 		return false
 	}
 	f.seq, f.pos, f.epoch, f.offset = f.reader.First(), f.reader.Position()-uint64(len(f.run)), uint32(f.reader.Epoch()), 0
+	f.trace = f.reader.Trace()
 	return true
 }
 
@@ -111,7 +113,13 @@ func (s *Sender) fill(f *feed, now time.Duration) error {
 		if s.options.Carried != nil && f.offset == 0 {
 			netio.AgeOf(s.options.Carried, s.clock.stamp(), f.run)
 		}
-		if first > bound {
+		if f.trace != nil {
+			if err := s.traced(f, first, bound, now); err != nil {
+				return err
+			}
+			continue
+		}
+		if first > bound || f.offset > 0 {
 			if err := s.fragments(f, bound, now); err != nil {
 				return err
 			}

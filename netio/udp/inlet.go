@@ -45,7 +45,7 @@ func (w *ways) listen(far netio.Far, e netio.Exchange) error {
 	}
 	in.Receiver, err = NewReceiver(ReceiverOptions{Channel: e.Channel, Lines: []Listen{line}, Inbox: netio.InboxOptions{Shared: e.Mirrors, Capacity: e.Capacity},
 		Reliability: reliabilityOf(e), Secret: secret, Codec: codecOf(e), Stash: stashOf(e), MTU: w.medium.MTU, Liveness: far.Liveness,
-		Socket: w.medium.Socket, Events: in.event})
+		Socket: w.medium.Socket, Traced: w.station.Traced, Events: in.event})
 	if err != nil {
 		return closed(err, line.Medium)
 	}

@@ -157,6 +157,9 @@ type ReceiverOptions struct {
 	Tag      uint64        // the group this receiver belongs to, for a sender whose flow goes by it
 	Socket   Socket
 
+	// Traced, if set, is told of traced frames that come in. It runs on the receiver's thread and must not block.
+	Traced netio.Traced
+
 	// Events, if set, is told of what operators want to know. It runs on the receiver's thread and must not block.
 	Events func(Event)
 }

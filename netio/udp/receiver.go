@@ -246,6 +246,7 @@ func (r *Receiver) envelope(l *line, h *seal.Header, env []byte) {
 			r.drop(Malformed, 1)
 			return
 		}
+		s.traces.Note(h.Seq, seal.Trace(body[len(body)-seal.TraceSize:]))
 		body = body[:len(body)-seal.TraceSize]
 	}
 	if h.Epoch < s.epoch && h.Seq >= s.next {

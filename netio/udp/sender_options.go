@@ -80,6 +80,9 @@ type SenderOptions struct {
 	// Carried, if set, records how old messages are when they are put into envelopes, once an envelope at most: netio.Age. It is the sender's alone.
 	Carried *netio.Spread
 
+	// Traced, if set, is told of traced frames that leave. It runs on the sender's thread and must not block.
+	Traced netio.Traced
+
 	// Events, if set, is told of what operators want to know. It runs on the sender's thread and must not block.
 	Events func(Event)
 }

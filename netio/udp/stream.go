@@ -36,6 +36,7 @@ type stream struct {
 	holeAt time.Duration // when the hole at next was first seen; negative: there is none
 	passed [passedKept]seal.Range
 	passes int
+	traces netio.Traces
 
 	metAt     time.Duration
 	connected bool
@@ -273,6 +274,7 @@ func (r *Receiver) deliver(s *stream, first, last uint64, epoch uint32, run []by
 		if len(part) > m.MaxRun() {
 			part, n = seal.Cut(run, m.MaxRun())
 		}
+		s.traces.About(m, r.options.Channel, seal.Frame{Source: s.source, Epoch: uint64(epoch), Seq: first}, r.options.Traced)
 		if err := m.Bring(epoch, first, lost, part, n); err != nil {
 			return r.noRoom(s, err, first, last)
 		}

@@ -67,7 +67,8 @@ func (w *way) open(e netio.Exchange) error {
 	}
 	o := &outlet{ways: w.ways, far: w.far, channel: e.Channel, mute: e.Agreed}
 	so := SenderOptions{Channel: e.Channel, Lines: []Dial{line}, Reliability: reliabilityOf(e), Name: placeOf(w.far.Node), Secret: e.Secret,
-		Codec: codecOf(e), MTU: w.ways.medium.MTU, Heartbeat: w.far.Heartbeat, Liveness: w.far.Liveness, Socket: w.ways.medium.Socket, Events: o.event, Carried: e.Carried}
+		Codec: codecOf(e), MTU: w.ways.medium.MTU, Heartbeat: w.far.Heartbeat, Liveness: w.far.Liveness, Socket: w.ways.medium.Socket, Traced: w.ways.station.Traced,
+		Events: o.event, Carried: e.Carried}
 	if e.Agreed {
 		so.Secret = nobodys()
 	}
