@@ -41,8 +41,8 @@ var replaced = []struct{ from, to string }{
 	{`192\.0\.2\.2:7400`, "127.0.0.1:7400"},
 }
 
-// page is one of the documents, and where its commands run.
-type page struct {
+// document is one of the documents, and where its commands run.
+type document struct {
 	*testing.T
 	name    string
 	dir     string
@@ -95,7 +95,7 @@ func TestCommandsOfTheDocumentsRun(t *testing.T) {
 		for _, c := range commands {
 			known[c] = true
 		}
-		t.Run(filepath.Base(path), func(t *testing.T) { newPage(t, filepath.Base(path)).run(commands) })
+		t.Run(filepath.Base(path), func(t *testing.T) { newDocument(t, filepath.Base(path)).run(commands) })
 	}
 	for line := range ranElsewhere {
 		if !known[line] {
@@ -104,9 +104,9 @@ func TestCommandsOfTheDocumentsRun(t *testing.T) {
 	}
 }
 
-// newPage makes a directory with what the pages take for granted: the examples' files, and a recording of messages.
-func newPage(t *testing.T, name string) *page {
-	p := &page{T: t, name: name, dir: t.TempDir()}
+// newDocument makes a directory with what the pages take for granted: the examples' files, and a recording of messages.
+func newDocument(t *testing.T, name string) *document {
+	p := &document{T: t, name: name, dir: t.TempDir()}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func newPage(t *testing.T, name string) *page {
 	return p
 }
 
-func (p *page) put(name, text string, mode os.FileMode) {
+func (p *document) put(name, text string, mode os.FileMode) {
 	path := filepath.Join(p.dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		p.Fatal(err)
@@ -136,7 +136,7 @@ func (p *page) put(name, text string, mode os.FileMode) {
 	}
 }
 
-func (p *page) run(commands []string) {
+func (p *document) run(commands []string) {
 	for _, line := range commands {
 		if ranElsewhere[line] == "" {
 			p.typed(line)
@@ -148,7 +148,7 @@ func (p *page) run(commands []string) {
 }
 
 // typed runs a line, or starts it.
-func (p *page) typed(line string) {
+func (p *document) typed(line string) {
 	text := line
 	for _, r := range replaced {
 		text = regexp.MustCompile(r.from).ReplaceAllString(text, r.to)
@@ -190,7 +190,7 @@ func (p *page) typed(line string) {
 }
 
 // stop interrupts what runs: it has to end by itself, and well.
-func (p *page) stop(one *typed) {
+func (p *document) stop(one *typed) {
 	_ = one.cmd.Process.Signal(os.Interrupt)
 	select {
 	case err := <-one.done:

@@ -57,9 +57,13 @@ func newFeed() *cobra.Command {
 	pace.add(cmd)
 	cmd.Flags().Uint64Var(&feed.Seed, "seed", 0, "the trade to begin with")
 	cmd.Flags().Uint64Var(&feed.Count, "count", 0, "messages to send; 0 is no end")
+	cmd.Flags().IntVar(&feed.TraceEvery, "trace-every", 0, "one of so many messages begins a trace (docs/trace.md); 0 is none")
 	far.add(cmd, "udp-to", "HOST:PORT of a strategy on another machine, to send to it instead")
 	inner := cmd.PreRunE
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) (err error) {
+		if feed.TraceEvery < 0 {
+			return exit(exitUsage, errors.New("--trace-every is not negative"))
+		}
 		if feed.Pace, err = pace.chosen(cmd); err != nil {
 			return exit(exitUsage, err)
 		}

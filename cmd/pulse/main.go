@@ -47,8 +47,8 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(newBench(), newBenchPeer(), newCert(), newChaos(), newClean(), newDecode(), newDemo(), newDiff(), newDoctor(), newExplain(),
 		newFeed(), newInit(), newInspect(), newJitter(), newJournal(), newKeygen(), newLs(), newMan(), newMetrics(), newPing(),
-		newPlan(), newProvision(), newRecord(), newReport(), newRun(), newSchema(), newSink(), newStrategy(), newTap(), newValidate(),
-		newVersion(), newWeb(), newXDP())
+		newPlan(), newProvision(), newRecord(), newReport(), newRun(), newSchema(), newSink(), newStrategy(), newTap(), newTraces(),
+		newValidate(), newVersion(), newWeb(), newXDP())
 	return root
 }
 

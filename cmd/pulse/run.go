@@ -89,6 +89,7 @@ func newRun() *cobra.Command {
 	cmd.Flags().StringVar(&past, "xdp", "", "INTERFACE[:QUEUE,...]: where channels by xdp go past the kernel's sockets, whatever FILE says")
 	cmd.Flags().StringVar(&say.web, "web", "", "ADDRESS:PORT where a browser finds the node's dashboard (default: nowhere)")
 	cmd.Flags().StringVar(&say.metrics, "metrics", "", "ADDRESS:PORT, unix:PATH or off: where /metrics, /healthz, /readyz and /debug/pprof answer (default unix:DIR/.watch/node.sock)")
+	cmd.Flags().StringVar(&say.traces, "traces", "", "URL of a collector (OTLP over HTTP) that is sent the spans of traced messages, http://HOST:4318 for instance")
 	cmd.Flags().IntSliceVar(&c.Loop.CPUs, "cpus", nil, "CPUs that the workers are pinned to")
 	return cmd
 }
@@ -97,9 +98,10 @@ func newRun() *cobra.Command {
 type outlets struct {
 	web     string // ADDRESS:PORT of the dashboard; empty: nowhere
 	metrics string
+	traces  string // URL of a collector
 }
 
-func runNode(ctx context.Context, c transport.Config, o outlets, out io.Writer) error {
+func runNode(ctx context.Context, c transport.Config, o outlets, out io.Writer) (err error) {
 	say := stamped(out)
 	c.Notes = func(n netio.Note) { say(noteLine(n)) }
 	n, err := transport.Open(ctx, c)
@@ -110,19 +112,29 @@ func runNode(ctx context.Context, c transport.Config, o outlets, out io.Writer) 
 		return exit(exitRuntime, err)
 	}
 	say(fmt.Sprintf("node %s, topology %s, rings in %s", c.At, n.Version(), n.Dir()))
-	if o.web != "" {
-		ctx, cancel := context.WithCancel(ctx)
-		served := make(chan error, 1)
-		go func() { served <- serveWeb(ctx, n.Dir(), o.web, say) }()
-		defer func() {
+	defer func() { err = errors.Join(err, n.Close()) }()
+	ctx, cancel := context.WithCancel(ctx)
+	traced := func() {}
+	if o.traces != "" {
+		if traced, err = exportTraces(ctx, n.Dir(), c.At, o.traces, say); err != nil {
 			cancel()
-			if err := <-served; err != nil {
+			return exit(exitUsage, fmt.Errorf("--traces: %w", err))
+		}
+	}
+	var shown sync.WaitGroup
+	defer func() {
+		cancel()
+		traced()
+		shown.Wait()
+	}()
+	if o.web != "" {
+		shown.Go(func() {
+			if err := serveWeb(ctx, n.Dir(), o.web, say); err != nil {
 				say(err.Error())
 			}
-		}()
+		})
 	}
-	err = serveMetrics(ctx, n.Dir(), o.metrics, say, func(ctx context.Context) error { return follow(ctx, n, c.At, say) })
-	return errors.Join(err, n.Close())
+	return serveMetrics(ctx, n.Dir(), o.metrics, say, func(ctx context.Context) error { return follow(ctx, n, c.At, say) })
 }
 
 // follow reloads a node when it is told to, and renews its status file, until ctx ends.

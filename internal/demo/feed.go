@@ -108,6 +108,7 @@ func (f *feed) ready(now uint64) bool {
 
 // send builds the next message in the ring's own bytes.
 func (f *feed) send(due, now uint64) error {
+	f.pub.Sample()
 	b, err := f.pub.Claim(tlv.TradeMessageSize)
 	if err != nil {
 		return err

@@ -69,6 +69,8 @@ type FeedOptions struct {
 	Seed  uint64 // which trade of the capture message 1 carries
 	Count uint64 // messages to send; 0 is no end
 	To    Far    // where the trades are sent; zero: to who shares Dir
+
+	TraceEvery int // one of so many messages begins a trace; 0: none
 }
 
 // StrategyOptions are a strategy's.
@@ -223,7 +225,7 @@ func Feed(ctx context.Context, o FeedOptions) (Progress, error) {
 	if err := o.Pace.check(); err != nil {
 		return Progress{}, err
 	}
-	s, err := openStage(ctx, o.Options, map[string]transport.Channel{TradesChannel: {Capacity: ringCapacity}})
+	s, err := openStage(ctx, o.Options, map[string]transport.Channel{TradesChannel: {Capacity: ringCapacity, TraceEvery: o.TraceEvery}})
 	if err != nil {
 		return Progress{}, err
 	}

@@ -121,6 +121,9 @@ func (s *strategy) take(f seal.Frame) {
 	}
 	answer := signal{ring: f.Source, trade: f.Seq, asset: t.AssetID, stamp: f.Stamp, number: s.pub.Seq()}
 	answer.statistics = s.windows.of(t.AssetID).add(t.Price, t.Volume)
+	if trace, ok := s.sub.Trace(f); ok { // the answer is part of it
+		s.pub.Trace(trace)
+	}
 	if err := s.publish(&answer, now); err != nil {
 		s.fault = fmt.Errorf("demo: signal %d: %w", answer.number, err)
 		return

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/ring"
+	"github.com/alphapulse/transport/seal"
 )
 
 // bed is a sender and a receiver with a publisher's ring at one end and readers of mirrors at the other, all run by the test.
@@ -28,6 +29,7 @@ type bed struct {
 type message struct {
 	epoch, seq, stamp uint64
 	body              string
+	trace             *seal.Trace // nil: none
 }
 
 var loopback = netip.MustParseAddr("127.0.0.1")
@@ -163,7 +165,10 @@ func (b *bed) poll() {
 	for _, m := range b.mirrors {
 		for n := m.Peek(b.batch[:]); n > 0; n = m.Peek(b.batch[:]) {
 			for i, r := range b.batch[:n] {
-				b.got = append(b.got, message{m.Epoch(), m.First() + uint64(i), r.Stamp(), string(r.Payload())})
+				b.got = append(b.got, message{m.Epoch(), m.First() + uint64(i), r.Stamp(), string(r.Payload()), nil})
+			}
+			if trace := m.Trace(); trace != nil {
+				b.got[len(b.got)-n].trace = new(seal.Trace(*trace))
 			}
 			must(b.t, m.Release(n))
 		}

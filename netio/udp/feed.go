@@ -29,6 +29,7 @@ type feed struct {
 	n         int    // its records
 	pos       uint64 // where it lies
 	epoch     uint32
+	traces    sentTraces
 	offset    int                   // how much of a record in fragments is in envelopes
 	trace     *[ring.TraceSize]byte // of the first record of the run in hand; nil: none. Until the next peek
 	lump      int                   // bytes of records tried with the codec

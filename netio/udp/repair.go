@@ -70,7 +70,7 @@ func (s *Sender) again(f *feed, r *receiver, w *wire, want *want, now time.Durat
 	if size := seal.RecordSize(run, want.First, anyRecord); size > bound {
 		return s.fragmentsAgain(f, r, w, epoch, want, run[:size], bound, now)
 	}
-	part, k := seal.Cut(run, bound)
+	part, trace, k := f.tracedAgain(want.First, run, bound)
 	if over := want.First + uint64(k) - 1; over > last {
 		rest := seal.After(part, want.First, last)
 		part, k = part[:len(part)-len(rest)], int(last-want.First)+1
@@ -78,6 +78,9 @@ func (s *Sender) again(f *feed, r *receiver, w *wire, want *want, now time.Durat
 	r.tokens -= int64(len(part))
 	s.Again += uint64(k)
 	h := seal.Header{Kind: seal.Data, Channel: s.channel, Source: f.source, Epoch: epoch, Seq: want.First}
+	if h.Traced = trace != nil; h.Traced {
+		return want.First + uint64(k), s.emitTo(w, &r.from, f, &h, part, trace, false, 0, now)
+	}
 	return want.First + uint64(k), s.emitTo(w, &r.from, f, &h, nil, part, true, 0, now)
 }
 

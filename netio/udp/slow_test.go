@@ -44,7 +44,7 @@ func (b *bed) read(n int) {
 	for _, m := range b.mirrors[:1] {
 		n = m.Peek(b.batch[:n])
 		for i, r := range b.batch[:n] {
-			b.got = append(b.got, message{m.Epoch(), m.First() + uint64(i), r.Stamp(), string(r.Payload())})
+			b.got = append(b.got, message{m.Epoch(), m.First() + uint64(i), r.Stamp(), string(r.Payload()), nil})
 		}
 		must(b.t, m.Release(n))
 	}
