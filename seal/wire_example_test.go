@@ -161,3 +161,21 @@ func ExampleObserver() {
 	// 0 0
 	// 1 15
 }
+
+// Media tell of what becomes of a traced frame, and the context goes on with the hop's own span.
+func ExampleHop() {
+	t, err := seal.ParseTraceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for i, hop := range []seal.Hop{seal.Committed, seal.Carried, seal.Received, seal.Delivered} {
+		t = t.In([8]byte{7: byte(i + 1)})
+		fmt.Println(hop, t)
+	}
+	// Output:
+	// committed 00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000001-01
+	// carried 00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000002-01
+	// received 00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000003-01
+	// delivered 00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000004-01
+}
