@@ -133,10 +133,16 @@ func TestTraceStaysWithItsRecord(t *testing.T) {
 // However large a record is, its trace fits before it: also where the rest of a single mapping has to be filled up.
 func TestTheLargestRecordMayBeTraced(t *testing.T) {
 	onBeds(t, 4096, func(t *testing.T, r *Ring) {
-		w := bedWriter(t, r)
+		w, err := r.Writer()
+		mustDo(t, err)
 		gate := bedReader(t, r, ReaderOptions{})
 		batch := make([]Record, 2)
 		for i := range 200 {
+			if i%2 == 0 { // with an epoch before it, too
+				mustDo(t, w.Close())
+				w, err = r.Writer()
+				mustDo(t, err)
+			}
 			if i%3 == 0 { // so that the end of the ring comes at every distance
 				_, err := w.Claim(1 + i)
 				mustDo(t, err)
@@ -155,6 +161,7 @@ func TestTheLargestRecordMayBeTraced(t *testing.T) {
 			}
 			mustDo(t, gate.Release(1))
 		}
+		mustDo(t, w.Close())
 	})
 }
 
