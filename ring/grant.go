@@ -54,8 +54,8 @@ const (
 	reapEvery = 64
 
 	// freeSpare is what control records may take beside one record: a skip, an epoch and a trace, each of at most 88 bytes with pads, and a
-	// word; and what these make the pad at the end of a single mapping larger by.
-	freeSpare = 384
+	// word: 216 together.
+	freeSpare = 256
 )
 
 // ask is Claim when the quick way is closed: at the end of the window, at the edge of what is granted, and for n that no
@@ -428,7 +428,7 @@ func (w *Writer) Free() int {
 func (w *Writer) slack() uint64 {
 	apart := uint64(freeSpare)
 	if w.single {
-		apart += w.step
+		apart += w.step + 2*traceRecord // the pad is as large as what it makes way for, control records and all
 	}
 	return max(w.capacity-(w.Position()-w.slowest()), apart) - apart
 }
