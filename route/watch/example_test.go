@@ -22,9 +22,10 @@ func Example() {
 	defer board.Close()
 	var spread *watch.Spread = board.Spread(watch.HopLatency, "orders", watch.Carried, "right", "udp")
 	spread.Record(1500)
-	board.Round(time.Now(), func() {
+	board.Round(time.Now(), func() (all bool) {
 		board.Count(watch.RingMessages, 12, "orders", "7.ring")
 		board.Gauge(watch.WayBreaker, 2, "orders", "right", "udp")
+		return true
 	})
 	all, err := watch.ReadDir(dir)
 	if err != nil {

@@ -68,12 +68,31 @@ func TestCatalogueKeepsItsRules(t *testing.T) {
 	}
 }
 
+// round says all that fn says.
+func round(b *Board, at time.Time, fn func()) {
+	b.Round(at, func() bool {
+		fn()
+		return true
+	})
+}
+
+// What a round that could not say all leaves out stays.
+func TestRoundThatCouldNotSayAllTakesNothingOut(t *testing.T) {
+	dir := t.TempDir()
+	b := post(t, dir, NodeProcess)
+	round(b, time.Unix(100, 0), func() { b.Gauge(DiskFree, 1, "rings") })
+	b.Round(time.Unix(101, 0), func() bool { return false })
+	if all := snapshot(t, dir, NodeProcess).Where(DiskFree); len(all) != 1 {
+		t.Errorf("%+v", all)
+	}
+}
+
 // A board has what the last round said, and nothing else.
 func TestRoundTakesOutWhatItDoesNotSay(t *testing.T) {
 	dir := t.TempDir()
 	b := post(t, dir, NodeProcess)
 	at := time.Unix(100, 0)
-	b.Round(at, func() {
+	round(b, at, func() {
 		b.Count(RingBytes, 10, "orders", "1.ring")
 		b.Count(RingBytes, 20, "ticks", "2.ring")
 		b.Gauge(DiskFree, 1.5, "rings")
@@ -86,13 +105,13 @@ func TestRoundTakesOutWhatItDoesNotSay(t *testing.T) {
 	if s.Where(DiskFree)[0].Value != 1.5 || s.Where(ReaderAlive)[0].Value != 1 || !s.At.Equal(at) || !s.Alive || s.Node != "left" || s.Process != NodeProcess {
 		t.Errorf("%+v", s)
 	}
-	b.Round(at.Add(time.Second), func() { b.Count(RingBytes, 30, "ticks", "2.ring") })
+	round(b, at.Add(time.Second), func() { b.Count(RingBytes, 30, "ticks", "2.ring") })
 	s = snapshot(t, dir, NodeProcess)
 	if all := s.Where(RingBytes); len(all) != 1 || all[0].Get("channel") != "ticks" || all[0].Value != 30 || len(s.Where(DiskFree)) != 0 {
 		t.Errorf("%+v", s.Samples)
 	}
 	var none *Board
-	none.Round(at, func() { t.Error("nobody keeps it") })
+	round(none, at, func() { t.Error("nobody keeps it") })
 	if none.Spread(HopLatency, "orders") != nil || none.Close() != nil {
 		t.Error("a nil Board keeps something")
 	}
@@ -102,7 +121,7 @@ func TestRoundTakesOutWhatItDoesNotSay(t *testing.T) {
 func TestBoardCountsWhatFindsNoRoom(t *testing.T) {
 	dir := t.TempDir()
 	b := post(t, dir, "one")
-	b.Round(time.Unix(1, 0), func() {
+	round(b, time.Unix(1, 0), func() {
 		for i := range 5000 {
 			b.Gauge(CarriageLag, 1, fmt.Sprint(i), "right")
 		}
@@ -110,8 +129,8 @@ func TestBoardCountsWhatFindsNoRoom(t *testing.T) {
 	if n := len(snapshot(t, dir, "one").Samples); n != 4096 {
 		t.Errorf("%d numbers", n)
 	}
-	b.Round(time.Unix(2, 0), func() {})
-	b.Round(time.Unix(3, 0), func() {})
+	round(b, time.Unix(2, 0), func() {})
+	round(b, time.Unix(3, 0), func() {})
 	s := snapshot(t, dir, "one")
 	if all := s.Where(WatchUnkept); len(s.Samples) != 1 || all[0].Value < 5000-4096 {
 		t.Errorf("%d numbers, %+v", len(s.Samples), all)
@@ -123,7 +142,7 @@ func TestLabelsAreReadAsTheyWereSaid(t *testing.T) {
 	dir := t.TempDir()
 	b := post(t, dir, "one")
 	for _, value := range []string{`a "quoted" one`, `back\slash`, `\n`, "two\nlines", `},x="y"`, "ünï", "{", `"`, `\"`} {
-		b.Round(time.Unix(1, 0), func() { b.Gauge(CarriageLag, 2, value, "right") })
+		round(b, time.Unix(1, 0), func() { b.Gauge(CarriageLag, 2, value, "right") })
 		all := snapshot(t, dir, "one").Where(CarriageLag)
 		if len(all) != 1 || all[0].Get("channel") != value || all[0].Get("node") != "right" {
 			t.Errorf("%q: %+v", value, all)
@@ -163,7 +182,7 @@ func TestPostNumbersNames(t *testing.T) {
 	again := post(t, dir, "strategy")
 	node := post(t, dir, NodeProcess)
 	for _, b := range []*Board{first, second, again, node} {
-		b.Round(time.Unix(1, 0), func() {})
+		round(b, time.Unix(1, 0), func() {})
 	}
 	must(t, os.WriteFile(filepath.Join(dir, Directory, "odd.stats"), []byte("nothing"), 0o600))
 	must(t, os.WriteFile(filepath.Join(dir, Directory, "other"), nil, 0o600))
