@@ -60,6 +60,7 @@ var floors = []struct {
 	{"internal", 8, "what only the program and the tests use"},
 	{"internal/view", 8, "what stats files say, for whoever draws it"},
 	{"internal/web", 9, "the dashboard; embedded"},
+	{"internal/console", 9, "a node in a terminal; draws what stats files say"},
 	{"internal/demo", 9, "three processes, reported with bench"},
 	{"cmd", 10, "the program names all"},
 }

@@ -47,7 +47,7 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(newBench(), newBenchPeer(), newCert(), newChaos(), newClean(), newDecode(), newDemo(), newDiff(), newDoctor(), newExplain(),
 		newFeed(), newInit(), newInspect(), newJitter(), newJournal(), newKeygen(), newLs(), newMan(), newMetrics(), newPing(),
-		newPlan(), newProvision(), newRecord(), newReport(), newRun(), newSchema(), newSink(), newStrategy(), newTap(), newTraces(),
+		newPlan(), newProvision(), newRecord(), newReport(), newRun(), newSchema(), newSink(), newStrategy(), newTap(), newTop(), newTraces(),
 		newValidate(), newVersion(), newWeb(), newXDP())
 	return root
 }
