@@ -29,6 +29,10 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	if dir := os.Getenv(asBoard); dir != "" {
+		tell(dir)
+		return
+	}
 	os.Exit(m.Run())
 }
 
