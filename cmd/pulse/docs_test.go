@@ -25,7 +25,7 @@ var ranElsewhere = map[string]string{
 }
 
 // lasting are the verbs that run until they are stopped.
-var lasting = []string{"run", "feed", "strategy", "sink", "chaos", "record"}
+var lasting = []string{"run", "feed", "strategy", "sink", "chaos", "record", "web"}
 
 // replaced is what a page says and this test says otherwise: places, addresses, and how long.
 var replaced = []struct{ from, to string }{
@@ -38,6 +38,7 @@ var replaced = []struct{ from, to string }{
 	{`\bFILE\b`, "topology.yaml"},
 	{`\bOLD NEW\b`, "topology.yaml newer.yaml"},
 	{`127\.0\.0\.1:900[01]`, "127.0.0.1:PORT"},
+	{`127\.0\.0\.1:7480`, "127.0.0.1:PORT"},
 	{`192\.0\.2\.2:7400`, "127.0.0.1:7400"},
 }
 

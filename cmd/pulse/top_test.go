@@ -255,7 +255,7 @@ func TestTopInATerminal(t *testing.T) {
 	p.sees("\x1b[Z4", "[4 drops]", "forged", "by reason; those of lossless channels come again")
 	p.sees("3", "[3 readers]", `strategy\x1b[2J`)
 	p.sees("/x", "filter:")
-	p.sees("\x1b", "[3 readers]", "strategy") // escape, alone
+	p.sees("\x1b", "1-5 view", "strategy") // escape, alone
 	if err := sys.ResizeTerminal(p.far, 50, 8); err != nil {
 		t.Fatal(err)
 	}
