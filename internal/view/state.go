@@ -109,7 +109,7 @@ type Drop struct {
 // is gone counts as long as no living one says the same.
 func Of(now time.Time, all []*watch.Snapshot, before *State) *State {
 	s := &State{At: now, Health: watch.HealthOf(now, all...), Processes: []Process{}, Channels: []Channel{}, seen: map[string]*watch.Snapshot{}}
-	b := builder{state: s, channels: map[string]*Channel{}, told: map[string]bool{}}
+	b := builder{state: s, channels: map[string]*Channel{}, told: map[string]bool{}, hops: map[hopKey]*both{}}
 	if before != nil {
 		b.since = now.Sub(before.At).Seconds()
 	}
@@ -123,6 +123,7 @@ func Of(now time.Time, all []*watch.Snapshot, before *State) *State {
 		}
 		b.take(one, was)
 	}
+	b.summed()
 	slices.SortFunc(s.Processes, func(a, b Process) int { return strings.Compare(a.Name, b.Name) })
 	for _, name := range slices.Sorted(maps.Keys(b.channels)) {
 		s.Channels = append(s.Channels, *b.channels[name])
@@ -143,6 +144,8 @@ type builder struct {
 	since    float64 // seconds; 0: there is no state before
 	channels map[string]*Channel
 	told     map[string]bool // what a living process has said
+	hops     map[hopKey]*both
+	order    []hopKey // as they were first said
 }
 
 func (b *builder) channel(name string) *Channel {
@@ -254,19 +257,40 @@ func (b *builder) drop(c *Channel, s, was *watch.Sample) {
 	c.Drops = append(c.Drops, Drop{s.Metric.Name, where, s.Get("reason"), s.Value, b.rate(s, was)})
 }
 
+// hopKey is what histograms are one by.
+type hopKey struct{ channel, hop, node, medium string }
+
+// both are a hop's counts: all, and those since the state before.
+type both struct{ all, fresh watch.Counts }
+
 // hop adds a histogram to those of the same hop: stripes, and subscribers of several processes, are one.
 func (b *builder) hop(c *Channel, s, was *watch.Sample) {
-	counts, fresh := *s.Counts, false
+	k := hopKey{c.Name, s.Get("hop"), s.Get("node"), s.Get("medium")}
+	h := b.hops[k]
+	if h == nil {
+		h = &both{}
+		b.hops[k], b.order = h, append(b.order, k)
+	}
+	h.all.Add(s.Counts)
 	if was != nil && was.Counts != nil {
-		if d := s.Counts.Since(was.Counts); d.Total > 0 {
-			counts, fresh = d, true
+		d := s.Counts.Since(was.Counts)
+		h.fresh.Add(&d)
+	}
+}
+
+// summed puts hops into their channels.
+func (b *builder) summed() {
+	for _, k := range b.order {
+		counts, fresh := &b.hops[k].all, b.hops[k].fresh.Total > 0
+		if fresh {
+			counts = &b.hops[k].fresh
+		}
+		if counts.Total > 0 {
+			c := b.channel(k.channel)
+			c.Hops = append(c.Hops, Hop{k.hop, k.node, k.medium, counts.Total, fresh,
+				counts.Quantile(0.5), counts.Quantile(0.99), counts.Quantile(0.999), counts.Max})
 		}
 	}
-	if counts.Total == 0 {
-		return
-	}
-	c.Hops = append(c.Hops, Hop{s.Get("hop"), s.Get("node"), s.Get("medium"), counts.Total, fresh,
-		counts.Quantile(0.5), counts.Quantile(0.99), counts.Quantile(0.999), counts.Max})
 }
 
 func (c *Channel) ring(name string) *Ring {
