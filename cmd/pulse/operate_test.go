@@ -19,6 +19,7 @@ import (
 	"github.com/alphapulse/transport/internal/brokers"
 	"github.com/alphapulse/transport/internal/netlab"
 	"github.com/alphapulse/transport/internal/view"
+	"github.com/alphapulse/transport/route/watch"
 )
 
 // surfaces are all that tell of the node left: the terminal's view, the dashboard, Prometheus. Each is asked from outside, as a stranger would.
@@ -126,6 +127,53 @@ func (s *surfaces) firing(alert string, want bool) {
 	})
 }
 
+// moving are metrics that change while nothing is published.
+var moving = []string{watch.LinkBytes, watch.LinkDatagrams, watch.DiskFree, watch.AccordOffset, watch.AccordError, watch.HopLatency}
+
+// everyMetric holds what stats files say of the three nodes against what Prometheus has, number for number.
+func (s *surfaces) everyMetric() {
+	s.Helper()
+	names := map[string]bool{}
+	for _, p := range places {
+		missing := ""
+		eventually(s.T, "Prometheus has every number of "+p[0], func() bool {
+			all, err := watch.ReadDir(s.dirOf(p[0]))
+			if err != nil {
+				s.Fatal(err)
+			}
+			for _, snapshot := range all {
+				for _, one := range snapshot.Samples {
+					names[one.Metric.Name] = true
+					if missing = s.lacks(p[0], snapshot, one); missing != "" {
+						return false
+					}
+				}
+			}
+			return true
+		})
+		if missing != "" {
+			s.Error(missing)
+		}
+	}
+	s.Logf("%d metrics of %d are told in this run", len(names), len(watch.Catalogue()))
+}
+
+// lacks says how Prometheus differs in a number, empty when it does not.
+func (s *surfaces) lacks(node string, of *watch.Snapshot, one watch.Sample) string {
+	name, selector := one.Metric.Name, fmt.Sprintf("instance=%q,process=%q", node, of.Process)
+	if one.Metric.Kind == watch.Histogram {
+		name += "_bucket"
+	}
+	for _, label := range one.Metric.Labels {
+		selector += fmt.Sprintf(",%s=%q", label, one.Get(label))
+	}
+	got := s.ask(name + "{" + selector + "}")
+	if len(got) == 0 || !slices.Contains(moving, one.Metric.Name) && got[0].Value != one.Value {
+		return fmt.Sprintf("%s{%s} is %v in the stats file and %v in Prometheus", name, selector, one.Value, got)
+	}
+	return ""
+}
+
 // spanKeeper is a collector of traces.
 type spanKeeper struct {
 	*httptest.Server
@@ -205,6 +253,10 @@ channels:
   signals: { mode: message_queue }
 `)
 	s := &surfaces{nodes: n, web: fmt.Sprintf("http://127.0.0.1:%d", netlab.Port())}
+	eventually(t, "left tells what it does", func() bool {
+		all, err := watch.ReadDir(n.dirOf("left"))
+		return err == nil && len(all) > 0
+	})
 	start(t, "web", n.dirOf("left"), "--listen", s.web[len("http://"):])
 	targets := ""
 	for _, p := range places {
@@ -249,6 +301,16 @@ channels:
 	s.firing("PulseWayDown", false)
 
 	s.agree("every message was counted", func(o told) bool { return o.messages == count })
+	s.everyMetric()
+
+	n.run["left"].signal(os.Kill)
+	n.run["left"].end()
+	s.agree("the process that joins left is gone", func(o told) bool { return o.health == "failing" && o.messages == count })
+	s.firing("PulseProcessGone", true)
+	n.run["left"] = n.start("left", "run", n.file, "--node", "left", "--dir", n.dirOf("left"))
+	s.agree("another has taken its place", func(o told) bool { return o.health == "ok" && o.messages == count })
+	s.firing("PulseProcessGone", false)
+
 	want := []string{"committed trades by ring", "carried trades by tcp", "received trades by tcp", "delivered trades by ring",
 		"committed signals by ring", "carried signals by journal", "received signals by journal", "delivered signals by ring"}
 	eventually(t, "a trade's trace leads through the link, the strategy and the queue to the sink", func() bool {
