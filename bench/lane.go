@@ -10,6 +10,7 @@ import (
 
 	"github.com/alphapulse/transport/internal/brokers"
 	"github.com/alphapulse/transport/internal/sys"
+	"github.com/alphapulse/transport/route/watch"
 	"github.com/alphapulse/transport/xdp"
 )
 
@@ -90,7 +91,9 @@ type laneSpec struct {
 	Broker string       `json:"broker,omitempty"` // over a broker: where it is
 	Mark   string       `json:"mark,omitempty"`   // over a broker: what the lane's name there ends with
 
-	hub *xdp.Hub // of this side, past the kernel
+	hub    *xdp.Hub     // of this side, past the kernel
+	board  *watch.Board // of this side, of a lane over UDP that is watched
+	slices int          // that this side has run, of lanes that are watched
 }
 
 // here says whether both ends of the lane are in this process.

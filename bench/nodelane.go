@@ -14,17 +14,20 @@ import (
 )
 
 // The node lanes are what an engine links: a Publisher, and in another process a Subscriber that polls. Of those that are watched each side
-// tells and reads all once in every slice: ten times as often as a node tells by itself.
-const nodeChannel = "bench"
+// tells and reads all once in tellEvery slices: with slices of 25 ms as often as a node tells by itself.
+const (
+	nodeChannel = "bench"
+	tellEvery   = 10
+)
 
 func openBenchNode(s laneSpec, source string) (*transport.Node, error) {
 	return transport.Open(context.Background(), transport.Config{Dir: filepath.Clean(s.Path), Source: source, Unwatched: !s.Watched,
 		Channels: map[string]transport.Channel{nodeChannel: {Capacity: streamCapacity, From: ring.Oldest}}})
 }
 
-// scrape tells and reads once, while a slice lasts. What it returns waits for the end of that.
-func (s laneSpec) scrape(n *transport.Node) (end func() error) {
-	if !s.Watched {
+// scrape tells and reads once, while a slice of a lane that is watched lasts, if its turn has come. What it returns waits for the end of that.
+func (s *laneSpec) scrape(n *transport.Node) (end func() error) {
+	if s.slices++; !s.Watched || s.slices%tellEvery != 0 {
 		return func() error { return nil }
 	}
 	done := make(chan error, 1)
@@ -35,6 +38,32 @@ func (s laneSpec) scrape(n *transport.Node) (end func() error) {
 		done <- err
 	}()
 	return func() error { return <-done }
+}
+
+// post makes the stats file of a side of a lane over UDP, nil of one that is not watched.
+func (s laneSpec) post(side string) (*watch.Board, error) {
+	if !s.Watched {
+		return nil, nil
+	}
+	return watch.Post(filepath.Clean(s.Path), "", side)
+}
+
+// tells is scrape for a side that has no node.
+func (s *laneSpec) tells(say func(b *watch.Board)) (end func()) {
+	b := s.board
+	if s.slices++; b == nil || s.slices%tellEvery != 0 {
+		return func() {}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		time.Sleep(2 * warmUp)
+		b.Round(time.Now(), func() bool {
+			say(b)
+			return true
+		})
+	}()
+	return func() { <-done }
 }
 
 // nodeSource is the near side: it publishes batches, or one message at a time at fixed instants.

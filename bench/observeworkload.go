@@ -3,7 +3,7 @@ package bench
 import "context"
 
 // Observe streams 64-byte messages from a Publisher to a Subscriber of another process that is watched: each side's process puts what it knows
-// into its stats file and reads all files once in every slice. The baseline "unwatched" has no stats file; a ratio below 1 is what observation
+// into its stats file and reads all files once in ten slices. The baseline "unwatched" has no stats file; a ratio below 1 is what observation
 // costs. Variants: "oneway", at Setup.Rate messages a second (100 000 unless told otherwise) from the intended instant, against
 // "unwatched-oneway"; "udp", a stream over UDP whose workers say how old messages are, against "unwatched-udp".
 type Observe struct{ Setup Setup }

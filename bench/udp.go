@@ -9,6 +9,7 @@ import (
 	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/netio/udp"
 	"github.com/alphapulse/transport/ring"
+	"github.com/alphapulse/transport/route/watch"
 	"github.com/alphapulse/transport/seal"
 )
 
@@ -85,7 +86,8 @@ func openOutlet(s laneSpec, from site, to netip.AddrPort, capacity int) (*outlet
 		}
 		line.Medium = e
 	}
-	return openOutletAs(udp.SenderOptions{Lines: []udp.Dial{line}, Secret: s.secret(), Separate: s.Separate}, from, capacity)
+	return openOutletAs(udp.SenderOptions{Lines: []udp.Dial{line}, Secret: s.secret(), Separate: s.Separate, Carried: s.board.Spread(watch.HopLatency, udpChannel, watch.Carried)},
+		from, capacity)
 }
 
 func openOutletAs(so udp.SenderOptions, from site, capacity int) (*outlet, error) {
@@ -141,7 +143,7 @@ func openInlet(s laneSpec, at site, capacity int) (*inlet, error) {
 		}
 		line.Medium = e
 	}
-	return openInletAs(udp.ReceiverOptions{Lines: []udp.Listen{line}, Secret: s.secret()}, at, capacity)
+	return openInletAs(udp.ReceiverOptions{Lines: []udp.Listen{line}, Secret: s.secret(), Received: s.board.Spread(watch.HopLatency, udpChannel, watch.Received)}, at, capacity)
 }
 
 func openInletAs(ro udp.ReceiverOptions, at site, capacity int) (*inlet, error) {

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/alphapulse/transport/internal/sys"
+	"github.com/alphapulse/transport/netio"
 	"github.com/alphapulse/transport/ring"
+	"github.com/alphapulse/transport/route/watch"
 )
 
 // udpSource is the near side of a stream through package udp: it publishes a round, batch after batch, and has its sender carry it.
@@ -33,6 +35,9 @@ func (l *udpSource) dial() error {
 		err = l.spec.past(l.spec.Net.Near)
 	}
 	if err == nil {
+		l.spec.board, err = l.spec.post("near")
+	}
+	if err == nil {
 		l.out, err = openOutlet(l.spec, l.spec.Net.Near, to, streamCapacity)
 	}
 	return err
@@ -42,6 +47,11 @@ func (l *udpSource) run(s *slice) error {
 	if err := l.meet(s); err != nil {
 		return err
 	}
+	end := l.spec.tells(func(b *watch.Board) {
+		b.Count(watch.LinkFrames, l.out.sender.Stats().Frames, udpChannel, "far", "udp", "0", netio.Out)
+	})
+	defer end()
+	l.out.writer.SetStamp(sys.Monotonic())
 	if err := l.flow.run(s, l.send, l.tend); err != nil {
 		return err
 	}
@@ -128,7 +138,9 @@ func (l *udpSource) publish(s *slice, next uint64, n int) error {
 	return nil
 }
 
-func (l *udpSource) close() error { return l.spec.leave(l.out.close()) }
+func (l *udpSource) close() error {
+	return l.spec.leave(errors.Join(l.out.close(), l.spec.board.Close()))
+}
 
 // udpSink is the far side of a stream through package udp: it runs the receiver, reads the mirror, checks every number, which each message
 // carries twice, as the ring's and in itself, and copies every payload out.
@@ -142,6 +154,10 @@ func newUDPSink(s laneSpec, mem sys.Mem) (*udpSink, error) {
 	if err := s.past(s.Net.Far); err != nil {
 		return nil, err
 	}
+	var err error
+	if s.board, err = s.post("far"); err != nil {
+		return nil, s.leave(err)
+	}
 	in, err := openInlet(s, s.Net.Far, streamCapacity)
 	if err != nil {
 		return nil, s.leave(err)
@@ -151,6 +167,10 @@ func newUDPSink(s laneSpec, mem sys.Mem) (*udpSink, error) {
 }
 
 func (l *udpSink) serve(t *turn) error {
+	end := l.spec.tells(func(b *watch.Board) {
+		b.Count(watch.LinkFrames, l.in.receiver.Stats().Frames, udpChannel, "near", "udp", "0", netio.In)
+	})
+	defer end()
 	for idle := 1; ; idle++ {
 		n, err := l.in.poll(l.batch[:])
 		if err != nil {
@@ -175,4 +195,4 @@ func (l *udpSink) serve(t *turn) error {
 	}
 }
 
-func (l *udpSink) close() error { return l.spec.leave(l.in.close()) }
+func (l *udpSink) close() error { return l.spec.leave(errors.Join(l.in.close(), l.spec.board.Close())) }

@@ -46,7 +46,7 @@ func TestBenchRefusesBadUsage(t *testing.T) {
 
 func TestBenchListsWorkloadsLineByLine(t *testing.T) {
 	out, code, err := benchCommand("--list")
-	if code != 0 || out != "ring/pingpong\nring/throughput\nring/fanout\nring/oneway\nudp/pingpong\nudp/throughput\nudp/sealed\nudp/fanout\ntcp/pingpong\ntcp/throughput\ntcp/sealed\ntcp/publish\ntcp/fanout\nquic/pingpong\nquic/throughput\nquic/publish\nxdp/pingpong\nxdp/throughput\nmq/journal\nmq/redis\nmq/kafka\nmq/rabbitmq\ncompare\n" {
+	if code != 0 || out != "ring/pingpong\nring/throughput\nring/fanout\nring/oneway\nudp/pingpong\nudp/throughput\nudp/sealed\nudp/fanout\ntcp/pingpong\ntcp/throughput\ntcp/sealed\ntcp/publish\ntcp/fanout\nquic/pingpong\nquic/throughput\nquic/publish\nxdp/pingpong\nxdp/throughput\nmq/journal\nmq/redis\nmq/kafka\nmq/rabbitmq\nobserve\ncompare\n" {
 		t.Errorf("%d %v %q", code, err, out)
 	}
 }

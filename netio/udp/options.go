@@ -137,6 +137,9 @@ type ReceiverOptions struct {
 	// Inbox says where frames go.
 	Inbox netio.InboxOptions
 
+	// Received, if set, records how old messages are when they are in mirrors, once an envelope at most: netio.Age. It is the receiver's alone.
+	Received *netio.Spread
+
 	Reliability Reliability
 
 	// Secret opens sealed envelopes, and then nothing else is believed. nil: nothing is sealed.

@@ -83,7 +83,7 @@ func (r *Receiver) meet(source uint64) *stream {
 	if len(r.streams) >= orDefault(r.options.Inbox.Sources, netio.DefaultSources) && !r.forgetOne() {
 		return nil
 	}
-	s := &stream{source: source, largest: largestRecord(r.options.Inbox.Capacity), fresh: true, holeAt: -1, metAt: r.clock.now,
+	s := &stream{source: source, received: r.options.Received, largest: largestRecord(r.options.Inbox.Capacity), fresh: true, holeAt: -1, metAt: r.clock.now,
 		stash: newStash(r.options.Stash, stashPieces)}
 	if m, err := r.inbox.Held(source); err != nil {
 		r.told(source, err)
