@@ -82,7 +82,8 @@ type laneSpec struct {
 	Papers   *papers  `json:"papers,omitempty"`   // over QUIC, and TCP with TLS: certificates of both sides
 	Past     string   `json:"past,omitempty"`     // past the kernel's sockets, by AF_XDP attached that way
 
-	Watched bool `json:"watched,omitempty"` // what it does is told in stats files
+	Watched bool   `json:"watched,omitempty"` // what it does is told in stats files
+	Beside  string `json:"beside,omitempty"`  // the lane whose files it shares
 
 	Naps   bool `json:"naps,omitempty"`   // of publish lanes: the local reader sleeps between two looks
 	Synced bool `json:"synced,omitempty"` // on disk: a sync for each batch

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/alphapulse/transport"
@@ -13,16 +14,65 @@ import (
 	"github.com/alphapulse/transport/seal"
 )
 
-// The node lanes are what an engine links: a Publisher, and in another process a Subscriber that polls. Of those that are watched each side
-// tells and reads all once in tellEvery slices: with slices of 25 ms as often as a node tells by itself.
+// The node lanes are what an engine links: a Publisher, and in another process a Subscriber that polls. Where rings lie in memory moves a
+// stream's rate by a tenth, far more than observation does; so lanes that are compared share one ring, and the place in it: each slice has a
+// subscriber of its own, of a node that is watched or of one that is not, which goes on where the one before stopped.
+//
+// Of lanes that are watched each side tells and reads all once in tellEvery slices: with slices of 25 ms as often as a node tells by itself.
 const (
 	nodeChannel = "bench"
 	tellEvery   = 10
 )
 
-func openBenchNode(s laneSpec, source string) (*transport.Node, error) {
-	return transport.Open(context.Background(), transport.Config{Dir: filepath.Clean(s.Path), Source: source, Unwatched: !s.Watched,
-		Channels: map[string]transport.Channel{nodeChannel: {Capacity: streamCapacity, From: ring.Oldest}}})
+// hall is what the node lanes of one path have in common in a side's process.
+type hall struct {
+	nodes map[bool]*transport.Node // by whether they are watched
+	pub   *transport.Publisher     // of the near side
+	want  uint64                   // of the far side: the last number that came
+	users int
+}
+
+var (
+	hallsMu sync.Mutex
+	halls   = map[string]*hall{}
+)
+
+// enter opens a side's nodes, or finds them open.
+func (s *laneSpec) enter(side string) (h *hall, err error) {
+	hallsMu.Lock()
+	defer hallsMu.Unlock()
+	key := side + " " + s.Path
+	if h = halls[key]; h == nil {
+		h = &hall{nodes: map[bool]*transport.Node{}}
+	}
+	if h.nodes[s.Watched] == nil {
+		h.nodes[s.Watched], err = transport.Open(context.Background(), transport.Config{Dir: filepath.Clean(s.Path), Source: side, Unwatched: !s.Watched,
+			Channels: map[string]transport.Channel{nodeChannel: {Capacity: streamCapacity, From: ring.Oldest, Durable: "bench"}}})
+	}
+	if err == nil && side == "near" && h.pub == nil {
+		h.pub, err = h.nodes[s.Watched].Publisher(nodeChannel)
+	}
+	if err != nil {
+		return nil, err
+	}
+	h.users++
+	halls[key] = h
+	return h, nil
+}
+
+// leaveHall closes the nodes of a side with the last lane.
+func (s *laneSpec) leaveHall(side string) (err error) {
+	hallsMu.Lock()
+	defer hallsMu.Unlock()
+	h := halls[side+" "+s.Path]
+	if h.users--; h.users > 0 {
+		return nil
+	}
+	delete(halls, side+" "+s.Path)
+	for _, n := range h.nodes {
+		err = errors.Join(err, n.Close())
+	}
+	return err
 }
 
 // scrape tells and reads once, while a slice of a lane that is watched lasts, if its turn has come. What it returns waits for the end of that.
@@ -70,21 +120,16 @@ func (s *laneSpec) tells(say func(b *watch.Board)) (end func()) {
 type nodeSource struct {
 	ringSource
 	spec laneSpec
-	node *transport.Node
-	pub  *transport.Publisher
+	hall *hall
 }
 
 func newNodeSource(s laneSpec, seed uint64) (*nodeSource, error) {
-	n, err := openBenchNode(s, "near")
+	h, err := s.enter("near")
 	if err != nil {
 		return nil, err
 	}
-	p, err := n.Publisher(nodeChannel)
-	if err != nil {
-		return nil, errors.Join(err, n.Close())
-	}
-	l := &nodeSource{spec: s, node: n, pub: p}
-	l.ringWriter, l.batch, l.msg = &ringWriter{writer: p.Writer}, max(s.Batch, 1), newPayload(seed, s.Size)
+	l := &nodeSource{spec: s, hall: h}
+	l.ringWriter, l.batch, l.msg = &ringWriter{writer: h.pub.Writer}, max(s.Batch, 1), newPayload(seed, s.Size)
 	copy(l.fixed[:], l.msg)
 	if s.Pattern == patternOneWay {
 		l.rate = s.Rate
@@ -93,41 +138,57 @@ func newNodeSource(s laneSpec, seed uint64) (*nodeSource, error) {
 }
 
 func (l *nodeSource) run(s *slice) (err error) {
-	end := l.spec.scrape(l.node)
+	for { // until the slice's subscriber is at the place: a full ring gives the place of one that is away up
+		if at, ok := l.writer.Slowest(); ok && at.Alive {
+			break
+		}
+		if err := s.look(); err != nil {
+			return err
+		}
+	}
+	end := l.spec.scrape(l.hall.nodes[l.spec.Watched])
 	defer func() { err = errors.Join(err, end()) }()
 	l.writer.SetStamp(sys.Monotonic()) // of a stream's slice; one at fixed instants has its own
 	return l.ringSource.run(s)
 }
 
-func (l *nodeSource) close() error { return l.node.Close() }
+func (l *nodeSource) close() error { return l.spec.leaveHall("near") }
 
 // nodeSink is the far side.
 type nodeSink struct {
 	spec  laneSpec
-	node  *transport.Node
-	sub   *transport.Subscriber
-	want  uint64
+	hall  *hall
 	fixed [payloadSize]byte
 	timed bool
 }
 
+// newNodeSink leaves a place in the ring before anything is published.
 func newNodeSink(s laneSpec) (*nodeSink, error) {
-	n, err := openBenchNode(s, "far")
+	h, err := s.enter("far")
 	if err != nil {
 		return nil, err
 	}
-	sub, err := n.Subscriber(nodeChannel)
-	if err != nil {
-		return nil, errors.Join(err, n.Close())
+	l := &nodeSink{spec: s, hall: h, timed: s.Pattern == patternOneWay}
+	sub, err := h.nodes[s.Watched].Subscriber(nodeChannel)
+	if err == nil {
+		err = sub.Close()
 	}
-	return &nodeSink{spec: s, node: n, sub: sub, timed: s.Pattern == patternOneWay}, nil
+	if err != nil {
+		return nil, errors.Join(err, l.close())
+	}
+	return l, nil
 }
 
 func (l *nodeSink) serve(t *turn) (err error) {
-	end := l.spec.scrape(l.node)
-	defer func() { err = errors.Join(err, end()) }()
+	node := l.hall.nodes[l.spec.Watched]
+	sub, err := node.Subscriber(nodeChannel)
+	if err != nil {
+		return err
+	}
+	end := l.spec.scrape(node)
+	defer func() { err = errors.Join(err, end(), sub.Close()) }()
 	take := func(f seal.Frame) {
-		if l.want++; f.Seq != l.want || len(f.Payload) != payloadSize {
+		if l.hall.want++; f.Seq != l.hall.want || len(f.Payload) != payloadSize {
 			t.bad++
 			return
 		}
@@ -137,7 +198,7 @@ func (l *nodeSink) serve(t *turn) (err error) {
 		}
 	}
 	for spins := 1; ; spins++ {
-		n, err := l.sub.Poll(peekAtMost, take)
+		n, err := sub.Poll(peekAtMost, take)
 		if err != nil {
 			return err
 		}
@@ -151,4 +212,4 @@ func (l *nodeSink) serve(t *turn) (err error) {
 	}
 }
 
-func (l *nodeSink) close() error { return l.node.Close() }
+func (l *nodeSink) close() error { return l.spec.leaveHall("far") }

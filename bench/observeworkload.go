@@ -24,13 +24,17 @@ func (w Observe) Run(ctx context.Context) (*Report, error) {
 		}
 		return l
 	}
+	beside := func(other string, l laneSpec) laneSpec {
+		l.Beside = other
+		return l
+	}
 	r, err := run(ctx, s, plan{
 		name: "observe", subject: "watched", against: []string{"unwatched"},
 		variants: map[string]variant{"oneway": {"oneway", []string{"unwatched-oneway"}}, "udp": {"udp", []string{"unwatched-udp"}}},
 		lanes: []laneSpec{
-			lane("watched", kindNode, patternStream, true), lane("unwatched", kindNode, patternStream, false),
+			lane("watched", kindNode, patternStream, true), beside("watched", lane("unwatched", kindNode, patternStream, false)),
 			lane("udp", kindUDP, patternStream, true), lane("unwatched-udp", kindUDP, patternStream, false),
-			lane("oneway", kindNode, patternOneWay, true), lane("unwatched-oneway", kindNode, patternOneWay, false),
+			lane("oneway", kindNode, patternOneWay, true), beside("oneway", lane("unwatched-oneway", kindNode, patternOneWay, false)),
 		},
 	})
 	if r != nil {

@@ -90,6 +90,11 @@ func measure(ctx context.Context, s Setup, p plan, dir string, r *Report) (err e
 	for i := range specs {
 		specs[i].Path, specs[i].CPU = filepath.Join(dir, fmt.Sprint("lane", i)), s.CPUs[1]
 	}
+	for i, spec := range specs {
+		if k := slices.IndexFunc(specs, func(one laneSpec) bool { return one.Name == spec.Beside }); k >= 0 {
+			specs[i].Path = specs[k].Path
+		}
+	}
 	size := place(specs)
 	unplug, err := plug(s, specs)
 	if err != nil {
