@@ -216,7 +216,7 @@ var (
 
 // mark begins the names of this run's topologies, so that their directories are nobody else's.
 func (p *document) mark() string {
-	return fmt.Sprintf("docs%d%s-", os.Getpid(), strings.TrimSuffix(p.name, ".md"))
+	return fmt.Sprintf("docs%d-%s-", os.Getpid(), strings.ToLower(strings.TrimSuffix(p.name, ".md")))
 }
 
 // own gives the topologies of the directory names and ports that nobody else has.
