@@ -124,6 +124,10 @@ func lookFile(path string) leftover {
 		l.Why = "not Pulse's"
 		return l
 	}
+	if strings.HasPrefix(filepath.Base(path), statusFile) && joined(filepath.Dir(path)) {
+		l.Why = "a living process renews it"
+		return l
+	}
 	l.judge(path)
 	l.remove = removeFree
 	return l

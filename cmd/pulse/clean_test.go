@@ -81,7 +81,7 @@ func TestCleanRemovesWhatTheDeadLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := treeOf(t, s.dir)
-	s.clean([]string{"can go", "its writer is dead", "6 of 6 can go"})
+	s.clean([]string{"can go", "its writer is dead", "8 of 8 can go"})
 	if treeOf(t, s.dir) != before {
 		t.Error("a dry run changed something")
 	}
