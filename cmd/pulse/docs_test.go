@@ -38,6 +38,9 @@ var before = map[string]string{
 	"runbook.md": "pulse run topology.yaml --node here",
 }
 
+// quiet is how long a command that lasts may take to say its first word; some say none.
+const quiet = 1500 * time.Millisecond
+
 // lasting are commands that run until they are stopped, unless they say what ends them.
 var (
 	lasting = regexp.MustCompile(`^(bin/)?pulse ((run|feed|strategy|sink|chaos|record|web|traces|metrics)\b|ping .*--echo)`)
@@ -192,9 +195,9 @@ const signalInHex = "efbeadde010103002a0000000000000048c79f77d32f5e182a000000000
 const pipeline = `config_version: 1
 name: pipeline
 nodes:
-  left:   { addresses: [127.0.0.1], ports: { control: 7500, tcp: 7501, quic: 7502, udp: 7503 }, trust: { certificate: certs/left.pem, key: certs/left-key.pem, authorities: certs/ca.pem } }
-  middle: { addresses: [127.0.0.1], ports: { control: 7510, tcp: 7511, quic: 7512, udp: 7513 }, trust: { certificate: certs/middle.pem, key: certs/middle-key.pem, authorities: certs/ca.pem } }
-  right:  { addresses: [127.0.0.1], ports: { control: 7520, tcp: 7521, quic: 7522, udp: 7523 }, trust: { certificate: certs/right.pem, key: certs/right-key.pem, authorities: certs/ca.pem } }
+  left:   { hostname: localhost, addresses: [127.0.0.1], ports: { control: 7500, tcp: 7501, quic: 7502, udp: 7503 }, trust: { certificate: certs/left.pem, key: certs/left-key.pem, authorities: certs/ca.pem } }
+  middle: { hostname: localhost, addresses: [127.0.0.1], ports: { control: 7510, tcp: 7511, quic: 7512, udp: 7513 }, trust: { certificate: certs/middle.pem, key: certs/middle-key.pem, authorities: certs/ca.pem } }
+  right:  { hostname: localhost, addresses: [127.0.0.1], ports: { control: 7520, tcp: 7521, quic: 7522, udp: 7523 }, trust: { certificate: certs/right.pem, key: certs/right-key.pem, authorities: certs/ca.pem } }
 actors:
   feed:     { type: producer, outputs: [trades], source_id: 1 }
   strategy: { type: transformer, inputs: [trades], outputs: [signals], source_id: 20 }
@@ -285,7 +288,7 @@ func (p *document) typed(line string) {
 	go func() { one.done <- one.cmd.Wait() }()
 	if lasts {
 		p.running = append(p.running, one)
-		for end := time.Now().Add(patience); one.out.String() == "" && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(quiet); one.out.String() == "" && time.Now().Before(end); time.Sleep(time.Millisecond) {
 			if len(one.done) > 0 {
 				break
 			}
