@@ -136,7 +136,10 @@ func TestCommandsOfTheDocumentsRun(t *testing.T) {
 		for _, c := range commands {
 			known[c] = true
 		}
-		t.Run(filepath.Base(path), func(t *testing.T) { newDocument(t, filepath.Base(path)).run(commands) })
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			t.Parallel() // most of it is waiting
+			newDocument(t, filepath.Base(path)).run(commands)
+		})
 	}
 	for line := range ranElsewhere {
 		if !known[line] {
