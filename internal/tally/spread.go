@@ -24,13 +24,19 @@ type Spread struct {
 	file  *File
 	at    int // its entry
 	block int
+	dead  bool // its file was cut short
 }
 
-// Record counts a value: what is 0 counts as 1, what is larger than 68.7 s as that.
+// Record counts a value: what is 0 counts as 1, what is larger than 68.7 s as that. Where somebody has cut the file short it counts nothing any
+// more: whoever records has messages to carry, and is not told.
 func (s *Spread) Record(ns uint64) {
-	if s == nil {
+	if s == nil || s.dead {
 		return
 	}
+	s.dead = sys.Guard(func() error { s.record(ns); return nil }) != nil
+}
+
+func (s *Spread) record(ns uint64) {
 	ns = min(max(ns, 1), maxValue)
 	at := hisCounts + 8*index(ns)
 	s.mem.Store64(at, s.mem.Load64(at)+1)

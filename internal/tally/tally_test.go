@@ -376,3 +376,16 @@ func TestRecordingAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// Who records in a file that somebody cut short goes on.
+func TestRecordInAFileCutShortIsForNothing(t *testing.T) {
+	f, path := create(t)
+	s, err := f.Spread("s")
+	must(t, err)
+	must(t, os.Truncate(path, 0))
+	s.Record(1)
+	s.Record(2)
+	if n := testing.AllocsPerRun(10, func() { s.Record(3) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
