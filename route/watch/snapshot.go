@@ -178,7 +178,9 @@ func sampleOf(e tally.Entry) (s Sample, ok bool) {
 	case Counter:
 		s.Value = float64(e.Value)
 	case Gauge:
-		s.Value = math.Float64frombits(e.Value)
+		if s.Value = math.Float64frombits(e.Value); math.IsNaN(s.Value) || math.IsInf(s.Value, 0) {
+			return s, false // nobody says that, and JSON has no word for it
+		}
 	case Histogram:
 		s.Counts = e.Counts
 	}

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -253,5 +254,20 @@ func TestHealthFindsEachFault(t *testing.T) {
 	}
 	if BreakerState(0) != "closed" || BreakerState(1) != "half-open" || BreakerState(2) != "open" || BreakerState(9) != "open" {
 		t.Error("states of breakers")
+	}
+}
+
+// A gauge that is no number is none: nobody says it, and who shows numbers as JSON could show nothing at all.
+func TestGaugeThatIsNoNumberIsPassedOver(t *testing.T) {
+	dir := t.TempDir()
+	b := post(t, dir, "node")
+	b.Round(time.Now(), func() bool {
+		b.Gauge(DiskFree, math.NaN(), "rings")
+		b.Gauge(DiskSize, math.Inf(1), "rings")
+		b.Gauge(DiskSize, 5, "journal")
+		return true
+	})
+	if s := snapshot(t, dir, "node"); len(s.Where(DiskFree)) != 0 || len(s.Where(DiskSize)) != 1 {
+		t.Errorf("%+v", s.Samples)
 	}
 }
