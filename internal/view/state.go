@@ -146,6 +146,7 @@ type builder struct {
 	told     map[string]bool // what a living process has said
 	hops     map[hopKey]*both
 	order    []hopKey // as they were first said
+	alive    bool     // who speaks
 }
 
 func (b *builder) channel(name string) *Channel {
@@ -167,6 +168,7 @@ func key(s *watch.Sample) string {
 }
 
 func (b *builder) take(now, was *watch.Snapshot) {
+	b.alive = now.Alive
 	earlier := map[string]*watch.Sample{}
 	if was != nil {
 		for i := range was.Samples {
@@ -225,7 +227,7 @@ func (b *builder) sample(s, was *watch.Sample) {
 	case watch.RingCapacity:
 		c.ring(s.Get("ring")).Capacity = s.Value
 	case watch.RingWriterAlive:
-		c.ring(s.Get("ring")).Alive = s.Value > 0
+		c.ring(s.Get("ring")).Alive = s.Value > 0 && b.alive // a writer tells of its ring itself, or the node does
 	case watch.ReaderLag:
 		c.ring(s.Get("ring")).reader(s.Get("reader")).Lag = s.Value
 		c.Lag = max(c.Lag, s.Value)
@@ -246,6 +248,10 @@ func (b *builder) sample(s, was *watch.Sample) {
 	case watch.LinkDropped, watch.LinkLost, watch.QueueLost, watch.QueueRefused, watch.ShadowSkipped, watch.RingEvictions:
 		if s.Value > 0 {
 			b.drop(c, s, was)
+		}
+	case watch.CarriageActive, watch.WayAlive:
+		if b.alive { // ways end with their process
+			c.carriage(s)
 		}
 	default:
 		c.carriage(s)

@@ -55,3 +55,36 @@ func TestStripesAndProcessesAreOneHop(t *testing.T) {
 	check(0, Hop{"carried", "md", "udp", 21, false, 100, 120, 120, 120})
 	check(1, Hop{"delivered", "", "", 12, false, 50, 70, 70, 70})
 }
+
+// The last words of a process that died are not that its rings are written and its ways alive.
+func TestWhatADeadProcessWritesIsNotAlive(t *testing.T) {
+	dir := t.TempDir()
+	b, err := watch.Post(dir, "trade", watch.NodeProcess)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Round(time.Unix(1, 0), func() bool {
+		b.Fact(watch.RingWriterAlive, true, "ticks", "r")
+		b.Fact(watch.CarriageActive, true, "ticks", "md", "udp")
+		b.Fact(watch.WayAlive, true, "ticks", "md", "udp")
+		return true
+	})
+	look := func() Channel {
+		all, err := watch.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Of(time.Unix(2, 0), all, nil).Channels[0]
+	}
+	if c := look(); !c.Rings[0].Alive || c.Carriages[0].Medium != "udp" || !c.Carriages[0].Ways[0].Alive {
+		t.Errorf("alive: %+v", c)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if c := look(); c.Rings[0].Alive {
+		t.Errorf("dead: %+v", c)
+	} else if len(c.Carriages) > 0 && (c.Carriages[0].Medium != "" || len(c.Carriages[0].Ways) > 0 && c.Carriages[0].Ways[0].Alive) {
+		t.Errorf("dead: %+v", c)
+	}
+}
