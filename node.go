@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -130,7 +131,10 @@ func (n *Node) Publisher(channel string) (*Publisher, error) {
 		return nil, fmt.Errorf("transport: channel %q: %w", channel, err)
 	}
 	every := n.config.Channels[channel].TraceEvery
-	p := &Publisher{Writer: w, ring: r, channel: channel, source: r.Info().Instance, shared: n.config.Dir != "", spans: n.spans, every: every, left: every}
+	p := &Publisher{Writer: w, ring: r, channel: channel, source: r.Info().Instance, shared: n.config.Dir != "", spans: n.spans, every: every, due: math.MaxUint64}
+	if every > 0 {
+		p.due = p.Seq() + uint64(every) - 1
+	}
 	if err := errors.Join(l.hold(channel, r, false), n.carry(channel, r)); err != nil {
 		return nil, errors.Join(fmt.Errorf("transport: channel %q: carry: %w", channel, err), p.Close())
 	}

@@ -33,6 +33,7 @@ type observer struct {
 	board *watch.Board
 
 	turns sync.Mutex         // a round
+	over  bool               // closed, or the file is no good
 	rings map[string]outfile // attached here, by path
 
 	mu    sync.Mutex
@@ -105,6 +106,16 @@ func (n *Node) Tell(ctx context.Context) {
 func (o *observer) round(ctx context.Context) {
 	o.turns.Lock()
 	defer o.turns.Unlock()
+	if o.over {
+		return
+	}
+	if err := sys.Guard(func() error { o.say(ctx); return nil }); err != nil { // somebody cut the file short
+		o.over = true
+		o.node.note(netio.Note{What: "trouble", Err: fmt.Errorf("transport: nothing more is told of this process: %w", err)})
+	}
+}
+
+func (o *observer) say(ctx context.Context) {
 	o.board.Round(time.Now(), func() bool {
 		l := o.node.layout.Load()
 		if l != nil {
@@ -330,6 +341,9 @@ func (o *observer) close() error {
 	if o == nil {
 		return nil
 	}
+	o.turns.Lock()
+	defer o.turns.Unlock()
+	o.over = true
 	var faults []error
 	for _, f := range o.rings {
 		faults = append(faults, f.ring.Close())

@@ -22,7 +22,7 @@ type Publisher struct {
 
 	spans  *spans.Log // nil: nobody keeps them
 	every  int        // one of so many begins a trace; 0: none
-	left   int        // until that one
+	due    uint64     // number of that one
 	traced uint64     // number of the message that Trace was called for last
 }
 

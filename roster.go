@@ -367,6 +367,11 @@ func (s *Subscriber) Err() error {
 func (s *Subscriber) Lost() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.losses()
+}
+
+// losses is Lost of who holds mu.
+func (s *Subscriber) losses() uint64 {
 	lost := s.lost
 	for _, f := range append(s.feeds[:len(s.feeds):len(s.feeds)], s.added...) {
 		for ; f != nil; f = f.heir {

@@ -31,17 +31,18 @@ func (p *Publisher) Trace(t seal.Trace) seal.Trace {
 	return on
 }
 
-// Sample counts a message that is about to be claimed and, where that is the one of Channel.TraceEvery, has it begin a trace; it reports
-// whether. A message that Trace was called for goes on with that. Send calls it by itself.
+// Sample has the message that is about to be claimed begin a trace where it is the one of Channel.TraceEvery, or where that was the last batch's; it
+// reports whether. A message that Trace was called for goes on with that, and one that found no room counts once however often it is tried. Send
+// calls it by itself.
 func (p *Publisher) Sample() bool {
-	if p.left--; p.left > 0 || p.every == 0 {
+	if p.Seq() < p.due {
 		return false
 	}
 	return p.sample()
 }
 
 func (p *Publisher) sample() bool {
-	p.left = p.every
+	p.due = p.Seq() + uint64(p.every)
 	if p.traced == p.Seq() {
 		return false
 	}

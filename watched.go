@@ -52,8 +52,9 @@ func (s *Subscriber) time(stamp uint64) {
 	if now := s.base + uint64(time.Since(s.from)); stamp != 0 && stamp < now {
 		s.delivered.Record(now - stamp)
 	}
-	if s.asked.Load() {
+	if s.asked.Load() && s.mu.TryLock() { // else the node is looking for rings, which may take long: it asks again
 		s.asked.Store(false)
-		s.seen.Store64(seenLost, s.Lost())
+		s.seen.Store64(seenLost, s.losses())
+		s.mu.Unlock()
 	}
 }
