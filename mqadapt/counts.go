@@ -48,8 +48,16 @@ func (s TakerStats) plus(o TakerStats) TakerStats {
 		s.Foreign + o.Foreign, s.Undecodable + o.Undecodable, s.OldEpoch + o.OldEpoch, s.TooLarge + o.TooLarge, s.Full + o.Full}
 }
 
+// summed is counts that lives adds up.
+type summed[S any] interface{ plus(S) S }
+
+var (
+	_ summed[ShipperStats] = ShipperStats{}
+	_ summed[TakerStats]   = TakerStats{}
+)
+
 // lives adds up what one worker after the other has done.
-type lives[S interface{ plus(S) S }] struct {
+type lives[S summed[S]] struct {
 	mu   sync.Mutex
 	past S
 	now  func() S // nil: there is no worker
