@@ -249,10 +249,8 @@ func (b *builder) sample(s, was *watch.Sample) {
 		if s.Value > 0 {
 			b.drop(c, s, was)
 		}
-	case watch.CarriageActive, watch.WayAlive:
-		if b.alive { // ways end with their process
-			c.carriage(s)
-		}
+	case watch.WayAlive:
+		c.to(s).way(s).Alive = s.Value > 0 && b.alive // ways end with their process
 	default:
 		c.carriage(s)
 	}
@@ -330,8 +328,6 @@ func (c *Channel) carriage(s *watch.Sample) {
 		if s.Value > 0 {
 			c.to(s).Medium = s.Get("medium")
 		}
-	case watch.WayAlive:
-		c.to(s).way(s).Alive = s.Value > 0
 	case watch.WayBreaker:
 		c.to(s).way(s).Breaker = watch.BreakerState(s.Value)
 	case watch.WayOpened:

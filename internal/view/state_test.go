@@ -82,9 +82,7 @@ func TestWhatADeadProcessWritesIsNotAlive(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if c := look(); c.Rings[0].Alive {
-		t.Errorf("dead: %+v", c)
-	} else if len(c.Carriages) > 0 && (c.Carriages[0].Medium != "" || len(c.Carriages[0].Ways) > 0 && c.Carriages[0].Ways[0].Alive) {
+	if c := look(); c.Rings[0].Alive || c.Carriages[0].Medium != "udp" || c.Carriages[0].Ways[0].Alive { // what carried it last is worth knowing
 		t.Errorf("dead: %+v", c)
 	}
 }
