@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -30,6 +31,10 @@ func TestDoctorExitCodes(t *testing.T) {
 	fit := fakeRoot(t, map[string]string{})
 	slow := fakeRoot(t, map[string]string{"sys/devices/system/clocksource/clocksource0/current_clocksource": "hpet\n"})
 	topology := filepath.Join("..", "..", "examples", "performance_tuned.yaml")
+	pipe := filepath.Join(t.TempDir(), "pipe") // nobody writes into it: who opens it waits
+	if err := exec.Command("mkfifo", pipe).Run(); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args []string
 		code int
@@ -44,6 +49,7 @@ func TestDoctorExitCodes(t *testing.T) {
 		{[]string{"--root", fit, "--interface", "../x"}, exitUsage, "no name of an interface"},
 		{[]string{"--root", fit, "--cores", "3-2"}, exitUsage, "backwards"},
 		{[]string{"--root", filepath.Join(fit, "proc")}, exitRuntime, "not the root of a Linux host"},
+		{[]string{"--root", pipe}, exitUsage, "no directory"},
 		{[]string{"--root", fit, "--node", "trade"}, exitUsage, "name its FILE"},
 		{[]string{topology}, exitUsage, "--node says which"},
 		{[]string{topology, "--node", "nowhere"}, exitUsage, "no node"},

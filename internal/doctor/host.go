@@ -39,6 +39,9 @@ func open(ctx context.Context, o Options) (*host, error) {
 	if h.live {
 		h.root = os.DirFS("/")
 	} else {
+		if i, err := os.Stat(o.Root); err != nil || !i.IsDir() { // a pipe would be waited for
+			return nil, errors.Join(fmt.Errorf("%w: root: %s is no directory", ErrOptions, o.Root), err)
+		}
 		r, err := os.OpenRoot(o.Root) // links must not lead out of it
 		if err != nil {
 			return nil, fmt.Errorf("%w: root: %w", ErrOptions, err)
