@@ -60,7 +60,7 @@ func main() {
 	if err == nil {
 		return
 	}
-	fmt.Fprintln(os.Stderr, "pulse:", err)
+	fmt.Fprintln(os.Stderr, "pulse:", inPrint(err.Error()))
 	var coded *exitError
 	switch {
 	case errors.As(err, &coded):

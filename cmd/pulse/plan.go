@@ -171,7 +171,7 @@ func resolved(c *cobra.Command, file, format string) (t *topo.Topology, p *route
 // show prints as the format says.
 func show(w io.Writer, format string, text func(io.Writer) error, v any) error {
 	if format == "text" {
-		return text(w)
+		return text(printable{w})
 	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
