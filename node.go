@@ -207,7 +207,7 @@ func (n *Node) Subscriber(channel string) (*Subscriber, error) {
 		return nil, fmt.Errorf("transport: node: %w", net.ErrClosed)
 	}
 	s := newSubscriber(channel, n.config.Channels[channel])
-	s.observed(n.observer.delivered(channel))
+	s.observed(n.observer, channel)
 	s.at.spans = n.spans
 	if err := n.refresh(s); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -296,7 +296,9 @@ func (n *Node) Close() error {
 	}
 	n.closed = true
 	n.mu.Unlock()
-	n.Tell(context.Background()) // its last words
+	last, spoken := context.WithTimeout(context.Background(), lastWords)
+	n.Tell(last)
+	spoken()
 	n.cancel()
 	n.done.Wait()
 	var faults []error

@@ -49,7 +49,10 @@ type passed struct{ taken, lost uint64 }
 // hopKey names the histogram of a hop by a way.
 type hopKey struct{ channel, hop, node, medium, stripe string }
 
-const observeEvery = 250 * time.Millisecond
+const (
+	observeEvery = 250 * time.Millisecond
+	lastWords    = time.Second // that a node which closes has for them
+)
 
 // watch opens the node's stats file. A node without a directory has none, and one whose directory has no room for it does without and says so.
 func (n *Node) watch(name string) {
@@ -165,14 +168,16 @@ func (o *observer) delivered(channel string) *watch.Spread {
 
 // closed takes what a subscriber leaves.
 func (o *observer) closed(s *Subscriber) {
-	if o == nil || s.delivered == nil {
+	if o == nil {
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	p := o.gone[s.channel]
 	o.gone[s.channel] = passed{p.taken + s.seen.Load64(seenTaken), p.lost + s.seen.Load64(seenLost)}
-	o.spare[s.channel] = append(o.spare[s.channel], s.delivered)
+	if s.delivered != nil {
+		o.spare[s.channel] = append(o.spare[s.channel], s.delivered)
+	}
 }
 
 // hop is the histogram of a hop by a way, the same for whoever is the way.
@@ -230,9 +235,6 @@ func (o *observer) subscribers() {
 		all[channel] = p
 	}
 	for _, s := range n.subs {
-		if s.delivered == nil {
-			continue
-		}
 		p := all[s.channel]
 		all[s.channel] = passed{p.taken + s.seen.Load64(seenTaken), p.lost + s.seen.Load64(seenLost)}
 		s.asked.Store(true)

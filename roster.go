@@ -415,6 +415,7 @@ func (s *Subscriber) Close() error {
 		return fmt.Errorf("transport: subscriber of channel %q: %w", s.channel, ring.ErrClosed)
 	}
 	s.closed = true
+	s.seen.Store64(seenLost, s.losses())
 	var faults []error
 	for _, f := range append(s.feeds, s.added...) {
 		for ; f != nil; f = f.heir {

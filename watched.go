@@ -15,7 +15,8 @@ const timeEvery = 64
 // watched is what a subscriber says of itself. Per batch it stores how many messages there were and looks at a word that seldom changes; the
 // clock is read, and locks are taken, for one batch in timeEvery.
 type watched struct {
-	delivered *watch.Spread // nil: nobody wants to know
+	told      bool          // somebody wants to know
+	delivered *watch.Spread // nil: there was no room for one
 	from      time.Time     // the clock that stamps are of, less what has passed since then
 	base      uint64
 
@@ -30,14 +31,14 @@ const (
 	seenLost  = 8
 )
 
-func (w *watched) observed(delivered *watch.Spread) {
-	w.delivered, w.from, w.base, w.seen = delivered, time.Now(), sys.Monotonic(), sys.Heap(64)
+func (w *watched) observed(o *observer, channel string) {
+	w.told, w.delivered, w.from, w.base, w.seen = o != nil, o.delivered(channel), time.Now(), sys.Monotonic(), sys.Heap(64)
 	w.asked.Store(true)
 }
 
 // took counts a batch of n messages, the first of which has a stamp.
 func (s *Subscriber) took(n int, stamp uint64) {
-	if s.delivered == nil {
+	if !s.told {
 		return
 	}
 	s.taken += uint64(n)

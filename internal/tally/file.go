@@ -29,10 +29,12 @@ type File struct {
 	file *os.File
 	mem  *sys.Mapping
 
-	mu     sync.Mutex
-	used   [entries]bool
-	blocks [blocks]bool
-	closed bool
+	mu      sync.Mutex
+	used    [entries]bool
+	blocks  [blocks]bool
+	spreads [blocks]*Spread // by their blocks
+	copied  [blocks]uint64  // sums when they were copied last
+	closed  bool
 }
 
 // Create makes the file at path, in place of one whose owner is dead: node and process say whose it is, in at most 64 bytes each.
@@ -124,8 +126,16 @@ func (f *File) Value(kind Kind, text string) (*Value, error) {
 	return &Value{f, at, f.mem.At(uint64(headerSize + at*entrySize))}, nil
 }
 
-// Spread makes a histogram.
-func (f *File) Spread(text string) (*Spread, error) {
+// Spread makes a histogram. Where somebody has cut the file short, the error is that.
+func (f *File) Spread(text string) (s *Spread, err error) {
+	fault := sys.Guard(func() error {
+		s, err = f.spread(text)
+		return err
+	})
+	return s, fault
+}
+
+func (f *File) spread(text string) (*Spread, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	block := free(f.blocks[:])
@@ -141,8 +151,34 @@ func (f *File) Spread(text string) (*Spread, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.blocks[block] = true
-	return &Spread{mem: f.mem.At(uint64(off)), file: f, at: at, block: block}, nil
+	s := &Spread{mem: sys.Heap(blockSize), file: f, at: at, block: block}
+	f.blocks[block], f.spreads[block], f.copied[block] = true, s, 0
+	return s, nil
+}
+
+// Publish copies the histograms into which something has come since it was called last.
+func (f *File) Publish() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return
+	}
+	for block, s := range f.spreads {
+		if s == nil {
+			continue
+		}
+		sum := s.mem.Load64(hisSum) // stored last: the counts are as new at least
+		if sum == f.copied[block] {
+			continue
+		}
+		f.copied[block] = sum
+		to := f.mem.At(uint64(blocksOffset + block*blockSize))
+		for off := uint64(hisCounts); off < hisCounts+8*Buckets; off += 8 {
+			to.Store64(off, s.mem.Load64(off))
+		}
+		to.Store64(hisMax, s.mem.Load64(hisMax))
+		to.Store64(hisSum, sum)
+	}
 }
 
 // Remove takes the histogram out of the file. Nothing may be recorded any more.
@@ -194,7 +230,7 @@ func (f *File) release(at, block int) {
 	m.Store64(entState, state+2)
 	f.used[at] = false
 	if block >= 0 {
-		f.blocks[block] = false
+		f.blocks[block], f.spreads[block] = false, nil
 	}
 }
 

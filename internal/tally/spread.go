@@ -17,35 +17,31 @@ const (
 )
 
 // Spread is a histogram of nanoseconds. It belongs to one goroutine at a time; a nil Spread records nothing.
+//
+// It is kept in memory of the process, which whoever records never has to be afraid of, and copied into the file by Publish.
 type Spread struct {
-	mem   sys.Mem
+	mem   sys.Mem // a block
 	sum   uint64
 	max   uint64
 	file  *File
 	at    int // its entry
 	block int
-	dead  bool // its file was cut short
 }
 
-// Record counts a value: what is 0 counts as 1, what is larger than 68.7 s as that. Where somebody has cut the file short it counts nothing any
-// more: whoever records has messages to carry, and is not told.
+// Record counts a value: what is 0 counts as 1, what is larger than 68.7 s as that.
 func (s *Spread) Record(ns uint64) {
-	if s == nil || s.dead {
+	if s == nil {
 		return
 	}
-	s.dead = sys.Guard(func() error { s.record(ns); return nil }) != nil
-}
-
-func (s *Spread) record(ns uint64) {
 	ns = min(max(ns, 1), maxValue)
 	at := hisCounts + 8*index(ns)
 	s.mem.Store64(at, s.mem.Load64(at)+1)
-	s.sum += ns
-	s.mem.Store64(hisSum, s.sum)
 	if ns > s.max {
 		s.max = ns
 		s.mem.Store64(hisMax, ns)
 	}
+	s.sum += ns
+	s.mem.Store64(hisSum, s.sum)
 }
 
 // index is the bucket of a value.

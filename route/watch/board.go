@@ -59,6 +59,7 @@ func (b *Board) Round(now time.Time, fn func() (all bool)) {
 	b.turn++
 	all := fn()
 	b.Count(WatchUnkept, b.lost())
+	b.file.Publish()
 	b.file.Beat(now)
 	if !all {
 		return
@@ -100,13 +101,13 @@ func (b *Board) value(name string, labels []string) *tally.Value {
 	b.key = appendText(b.key[:0], m, labels)
 	s, ok := b.now[string(b.key)]
 	if !ok {
-		v, err := b.file.Value(m.Kind, string(b.key))
-		if err != nil {
+		s = &shown{}
+		b.now[string(b.key)] = s
+	}
+	if s.value == nil { // there was no room: others may have gone
+		var err error
+		if s.value, err = b.file.Value(m.Kind, string(b.key)); err != nil && !ok {
 			b.keepNot()
-		}
-		s = &shown{value: v} // nil where there is no room: asked again when others went
-		if v != nil {
-			b.now[string(b.key)] = s
 		}
 	}
 	s.turn = b.turn

@@ -100,7 +100,7 @@ func TestSpansComeWithTheirIDsTimesAndParents(t *testing.T) {
 	before := time.Now()
 	first := a.Pass(begun, spans.Span{Hop: seal.Committed, Channel: "quotes", Medium: "ring", Source: 0xabc, Epoch: 3, Seq: 7})
 	second := b.Pass(first, spans.Span{Hop: seal.Carried, Channel: "quotes", Medium: "tcp", Source: 0xabc, Epoch: 3, Seq: 7})
-	until(t, "two spans", func() bool { return len(c.spans()) == 2 })
+	until(t, "two spans", func() bool { return len(c.spans()) == 2 && e.Stats().Sent == 2 }) // it has heard the answer, too
 	stop()
 	done.Wait()
 	if err := errors.Join(a.Close(), b.Close()); err != nil {
