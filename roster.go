@@ -25,6 +25,10 @@ const (
 	// batchSize is how many frames a subscriber takes from one ring before the next ring's turn.
 	batchSize = 256
 
+	// ownedLooks is for how many looks a place in a new ring may be another's before that is a fault: the node leaves places in rings that it
+	// has just made, and is there for a moment.
+	ownedLooks = 25
+
 	// retryEvery is how long a ring that could not be attached is left alone.
 	retryEvery = 500 * time.Millisecond
 )
@@ -58,6 +62,7 @@ type roster struct {
 	paths   map[uint64]string      // and the paths, by source
 	local   map[uint64]*ring.Ring  // rings within the process, by source
 	refused map[string]refusal
+	owned   map[string]int // looks at which a place was another's, by ring
 	added   []*feed
 	lost    uint64
 	resumes map[uint64]uint64 // source → seq to go on with, of feeds that were dropped
@@ -73,7 +78,7 @@ func newSubscriber(channel string, c Channel) *Subscriber {
 	s := &Subscriber{}
 	s.channel, s.options, s.word = channel, c, new(uint32)
 	s.files, s.paths, s.local = map[string]fs.FileInfo{}, map[uint64]string{}, map[uint64]*ring.Ring{}
-	s.refused, s.resumes = map[string]refusal{}, map[uint64]uint64{}
+	s.refused, s.owned, s.resumes = map[string]refusal{}, map[string]int{}, map[uint64]uint64{}
 	s.sleepers = []numa.Sleeper{newcomers{&s.roster}}
 	return s
 }
@@ -150,6 +155,7 @@ func (r *roster) addNamed(dir string) error {
 			continue
 		}
 		r.files[path] = info
+		delete(r.owned, path)
 	}
 	return errors.Join(faults...)
 }
@@ -180,6 +186,10 @@ func (r *roster) forgive(path string) {
 
 // refuse remembers why a ring could not be attached, for Err and for the next try.
 func (r *roster) refuse(name string, err error) error {
+	if errors.Is(err, ring.ErrOwned) && r.late && r.owned[name] < ownedLooks {
+		r.owned[name]++
+		return nil
+	}
 	err = fmt.Errorf("transport: channel %q: %w", r.channel, err)
 	r.refused[name] = refusal{err, time.Now().Add(retryEvery)}
 	return err
