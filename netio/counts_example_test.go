@@ -58,6 +58,7 @@ func ExampleTimed() {
 	netio.AgeOf(one.spread, 350, make([]byte, 8))  // no record
 	netio.AgeOf(one.spread, 350, make([]byte, 16)) // one without a stamp
 	netio.AgeOf((*netio.Spread)(nil), 350, record) // nobody wants to know
+	file.Publish()
 	all, err := tally.Read(path)
 	if err != nil {
 		panic(err)

@@ -131,6 +131,7 @@ func TestQueuesTellWhatTheyCount(t *testing.T) {
 	second.(netio.Timed).Time(nil, nil)
 	w.(netio.Timed).Time(nil, nil)
 	totals := func() (all [2]uint64) {
+		f.Publish()
 		reading, err := tally.Read(path)
 		if err != nil {
 			t.Fatal(err)

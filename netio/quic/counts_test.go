@@ -68,6 +68,7 @@ func TestWaysTellWhatTheyCount(t *testing.T) {
 	if c := count(in, netio.Count{What: netio.CountConnections}); c != 1 || count(in, netio.Count{Channel: "ticks", What: netio.CountBytes, Direction: netio.In}) < n*64 {
 		t.Errorf("%d connections", c)
 	}
+	f.Publish()
 	reading, err := spreads.Read(path)
 	must(t, err)
 	for _, e := range reading.Entries {

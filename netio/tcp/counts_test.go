@@ -70,6 +70,7 @@ func TestWaysTellWhatTheyCount(t *testing.T) {
 	if c := count(in, netio.CountConnections, ""); c != 1 || count(in, netio.CountBytes, netio.In) < n*64 {
 		t.Errorf("%d connections", c)
 	}
+	f.Publish()
 	reading, err := tally.Read(path)
 	must(t, err)
 	for _, e := range reading.Entries {

@@ -54,6 +54,7 @@ func TestWaysTellWhatTheyCount(t *testing.T) {
 	if datagrams == 0 || countsOf(in)[one] < n*(8+ring.HeaderSize) {
 		t.Errorf("%v", countsOf(in))
 	}
+	f.Publish()
 	reading, err := spreads.Read(path)
 	must(t, err)
 	for _, e := range reading.Entries {
