@@ -92,8 +92,8 @@ func TestJitterPrintsARowForEachCore(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 || len(r.Cores) == 0 {
 		t.Fatalf("exit code %d, %v: %s%s", code, err, out, said)
 	}
-	if out, _, code := runVerb(t, "jitter", "--for", "10ms", "--cpus", "0"); code != 0 || strings.Count(out, "\n") != 2 {
-		t.Errorf("exit code %d: %s", code, out)
+	if out, said, code := runVerb(t, "jitter", "--for", "10ms", "--cpus", "0"); code != 0 || strings.Count(out, "\n") != 2 {
+		t.Errorf("exit code %d: %s%s", code, out, said)
 	}
 	for _, args := range [][]string{{"--cpus", "8191"}, {"--cpus", "x"}, {"--for", "-1s"}, {"-o", "html"}} {
 		if _, said, code := runVerb(t, append([]string{"jitter"}, args...)...); code != exitUsage {
